@@ -1,0 +1,16 @@
+"""The in-process world of the all-in-one: what its services share where separate processes would share servers."""
+
+import asyncio
+
+import fakeredis
+
+
+class Embedded:
+    """One fakeredis server and one log queue, made by `pailou dev` and handed to every service it opens.
+
+    redis_server: the data behind every `memory://` Redis client; log_batches: NDJSON batches on their way to the indexer.
+    """
+
+    def __init__(self) -> None:
+        self.redis_server = fakeredis.FakeServer(version=(7,))
+        self.log_batches: asyncio.Queue[bytes] = asyncio.Queue(maxsize=10_000)

@@ -1,0 +1,33 @@
+"""Every Redis key of the platform, in one table: type, lifetime, who writes it and who reads it.
+
+| key | type | lifetime | writer | reader |
+|---|---|---|---|---|
+| pailou:{adm}:app:<app_key> | hash: an app's day count and 61 one-second buckets | 2 days after the last call | gateway | gateway, admin |
+| pailou:{adm}:rank:<yyyymmdd> | zset: API name → accepted calls of the day | 31 days | gateway | admin |
+| pailou:{cat}:epoch | string: identity of the catalogue, missing = not complete | none | admin | gateway |
+| pailou:{cat}:version | string: number of the latest change | none | admin | gateway |
+| pailou:{cat}:changes | zset: `kind:key` → number of its latest change | none | admin | gateway |
+| pailou:{cat}:rows | hash: `kind:key` → outbox version | none | admin | admin |
+| pailou:{cat}:app, :route, :param | hash: key → record as JSON | none | admin | gateway |
+| pailou:session:<token hash> | string: AccessToken as JSON | until it expires | admin | gateway |
+| pailou:announce | channel: something changed | - | admin | gateway |
+| pailou:instances:<service_id> | zset: instance as JSON → expiry, epoch s | 15 s after the last beat | every service | every client |
+| pailou:lock:<name> | string: owner's token | 30 s, renewed | monitor, indexer | same |
+| pailou:fence:<name> | string: counter | none | monitor, indexer | same |
+
+The admission keys share the hash tag {adm}, the catalogue keys {cat}: one script touches one tag only, so that all of this runs
+on a Redis Cluster too.
+"""
+
+RANK_PREFIX = "pailou:{adm}:rank:"
+APP_QUOTA_PREFIX = "pailou:{adm}:app:"
+CATALOG_EPOCH = "pailou:{cat}:epoch"
+CATALOG_VERSION = "pailou:{cat}:version"
+CATALOG_CHANGES = "pailou:{cat}:changes"
+CATALOG_ROWS = "pailou:{cat}:rows"
+CATALOG_PREFIX = "pailou:{cat}:"
+SESSION_PREFIX = "pailou:session:"
+ANNOUNCE_CHANNEL = "pailou:announce"
+INSTANCES_PREFIX = "pailou:instances:"
+LOCK_PREFIX = "pailou:lock:"
+FENCE_PREFIX = "pailou:fence:"

@@ -1,0 +1,175 @@
+"""The roles that stores and other technology play for the platform. Adapters in openplatform/adapters/ play them.
+
+Every method may raise PlatformUnavailable (the store cannot be reached or did not answer in its time budget) and nothing of a
+driver's own; each adapter bounds its waits itself. Roles that write documents may raise StoreRejected.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import date
+from typing import Protocol
+
+from openplatform.records import (
+    AccessToken,
+    ApiStats,
+    CallLog,
+    CatalogUpdate,
+    ConfigChange,
+    IndexVerdict,
+    Instance,
+    LogPage,
+    LogQuery,
+    Mail,
+    QuotaRequest,
+    QuotaUse,
+    QuotaVerdict,
+    TokenHash,
+)  # fmt: skip
+
+
+class Clock(Protocol):
+    """Time; replaced by a hand-turned one in tests."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, wall clock."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow; for durations and deadlines."""
+
+
+class CatalogReader(Protocol):
+    """The gateway's side of the configuration."""
+
+    async def fetch(self, *, epoch: str | None, version: int) -> CatalogUpdate | None:
+        """What changed after (epoch, version); everything when the epoch differs; None when nothing is newer.
+
+        Raises PlatformUnavailable also while the catalogue is empty and unmarked (a Redis that lost its data).
+        """
+
+    def announcements(self) -> AsyncIterator[None]:
+        """Yields once whenever something changed, and once after every (re)connection; ends only when cancelled."""
+
+
+class CatalogWriter(Protocol):
+    """admin_api's side of the configuration."""
+
+    async def publish(self, changes: Sequence[ConfigChange]) -> None:
+        """Applies the changes in order, each only if its version is newer than the stored one, and announces them."""
+
+    async def replace(self, changes: Sequence[ConfigChange]) -> None:
+        """Writes everything anew (entries that are not named are removed) and marks the catalogue as complete."""
+
+    async def is_complete(self) -> bool:
+        """False when the catalogue was never written or its store lost its data."""
+
+
+class SessionStore(Protocol):
+    """Sessions by the hash of their token. They are written through CatalogWriter (kind `session`)."""
+
+    async def find(self, token_hash: TokenHash) -> AccessToken | None:
+        """The session, or None when it is unknown or revoked."""
+
+
+class QuotaCounter(Protocol):
+    """Limits, exact over any number of processes, and today's ranking in the same step."""
+
+    def admit(self, request: QuotaRequest) -> Awaitable[QuotaVerdict]:
+        """Decides and counts atomically. Never repeated after a lost answer: it may under-admit, never over-admit."""
+
+    async def used(self, app_keys: Sequence[str]) -> Sequence[QuotaUse]:
+        """Each app's use now, in the order asked."""
+
+
+class ApiRanking(Protocol):
+    """Accepted calls per API and day, kept 30 days."""
+
+    async def top(self, day: date, count: int) -> Sequence[tuple[str, int]]:
+        """The day's (API name, calls), most called first. The day is one of the platform's time zone."""
+
+
+class CallLogPublisher(Protocol):
+    """The gateway's end of the log queue."""
+
+    async def publish(self, batch: bytes, *, node: str) -> None:
+        """Sends one NDJSON batch of ≤ 500 records; returns when the broker has it safe. At least once: duplicates are possible."""
+
+
+class LogDelivery(Protocol):
+    """One batch taken from the queue, to be settled exactly once."""
+
+    body: bytes
+    redelivered: bool
+
+    async def ack(self) -> None:
+        """Done: forget it."""
+
+    async def requeue(self) -> None:
+        """Not done: deliver again later."""
+
+    async def reject(self, reason: str) -> None:
+        """Can never be done: to the dead-letter queue."""
+
+
+class CallLogConsumer(Protocol):
+    """The indexer's end of the log queue."""
+
+    def deliveries(self) -> AsyncIterator[LogDelivery]:
+        """Batches as they come, at most 8 unsettled; survives reconnections; ends only when cancelled."""
+
+    async def depth(self) -> int:
+        """Batches waiting in the queue."""
+
+
+class CallLogStore(Protocol):
+    """Where call logs are kept and searched."""
+
+    async def prepare(self) -> str:
+        """Creates templates or tables; returns a line that says which text analysis is in use."""
+
+    async def add(self, records: Sequence[CallLog]) -> Sequence[IndexVerdict]:
+        """Stores records by requestId; one verdict each, in order. A record that is there already changes nothing."""
+
+    async def search(self, query: LogQuery) -> LogPage:
+        """One page of hits. Raises StoreRejected for a cursor or condition that cannot be understood."""
+
+    async def stats(self, *, from_ms: int, to_ms: int, api_name: str | None = None) -> Sequence[ApiStats]:
+        """Statistics by API over the records received in [from_ms, to_ms), most called first."""
+
+    async def drop_before(self, day: date) -> int:
+        """Deletes records received before that day (UTC); returns how many daily parts went."""
+
+
+class ServiceDirectory(Protocol):
+    """Which instances of which service are running."""
+
+    async def beat(self, instance: Instance) -> None:
+        """Registers the instance, or says that it lives on; it is forgotten 15 s after its last beat."""
+
+    async def leave(self, instance: Instance) -> None:
+        """Takes the instance out at once: it is about to stop."""
+
+    async def instances(self, service_id: str) -> Sequence[Instance]:
+        """All living instances of the service, ordered by address."""
+
+
+class Lease(Protocol):
+    """A held lock. fencing: grows with every lease of this lock."""
+
+    fencing: int
+
+    def is_held(self) -> bool:
+        """False once renewal failed or the lease ran out: stop what it protected."""
+
+
+class LeaderLock(Protocol):
+    """Lets one of many processes do a job."""
+
+    def hold(self, name: str) -> AbstractAsyncContextManager[Lease | None]:
+        """Tries once; None = somebody else has it. Renews while held, releases only what is its own."""
+
+
+class Mailer(Protocol):
+    """Sends e-mail."""
+
+    async def send(self, mail: Mail) -> None:
+        """Returns when the mail was accepted. Raises StoreRejected when it was refused for good (5xx)."""

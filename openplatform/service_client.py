@@ -1,0 +1,186 @@
+"""How our own services call each other: instances from the directory, a deadline over everything, reads tried twice.
+
+The gateway's forwarding path has a faster client of its own (gateway/upstream); this one serves admin_api → log_indexer and
+monitor, order_service → warehouse_service, monitor → log_indexer.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import orjson
+
+from openplatform.errors import (
+    REMOTE_CONNECTION_ERROR,
+    REMOTE_PARSE_ERROR,
+    REMOTE_RESULT_UNKNOWN,
+    REMOTE_TIMEOUT,
+    REMOTE_UNAVAILABLE,
+    OpenPlatformError,
+    business_error,
+)
+from openplatform.ports import ServiceDirectory
+
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+_ATTEMPTS = 2
+_TRY_ANOTHER = {502, 503, 504}
+
+
+class ServiceClient:
+    """Calls services by their service_id.
+
+    directory: who is running; pinned: service_id → fixed `host:port` addresses, which win over the directory; internal_key: sent
+    as X-Internal-Key. Raises UpstreamFailed (unreachable, too late, unreadable) and ServiceRejected (the service's business no).
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        directory: ServiceDirectory,
+        *,
+        internal_key: str,
+        pinned: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self._http = http
+        self._directory = directory
+        self._internal_key = internal_key
+        self._pinned = pinned or {}
+
+    async def get(
+        self,
+        service_id: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | Sequence[tuple[str, str | int]] = (),
+        headers: Mapping[str, str] | None = None,
+        deadline_s: float = 3.0,
+    ) -> dict[str, Any]:
+        """GET, answered by a JSON object; tried on a second instance when the first is unreachable, too slow or 502–504."""
+        return await self._call(
+            "GET", service_id, path, httpx.QueryParams(list(_pairs(params))), None, headers, deadline_s
+        )
+
+    async def post(
+        self,
+        service_id: str,
+        path: str,
+        body: Mapping[str, object],
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadline_s: float = 3.0,
+        idempotent: bool = False,
+    ) -> dict[str, Any]:
+        """POST of a JSON object. Unless idempotent, tried again only if no byte can have left; a lost answer is code 15
+        `remote-result-unknown`."""
+        method = "POST" if idempotent else "POST once"
+        return await self._call(method, service_id, path, None, orjson.dumps(dict(body)), headers, deadline_s)
+
+    async def _call(
+        self,
+        method: str,
+        service_id: str,
+        path: str,
+        params: httpx.QueryParams | None,
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
+        deadline_s: float,
+    ) -> dict[str, Any]:
+        repeatable = method != "POST once"
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + deadline_s
+        failure: OpenPlatformError = REMOTE_UNAVAILABLE(f"no instance of {service_id} is running")
+        addresses = (await self._addresses(service_id))[:_ATTEMPTS]
+        for position, address in enumerate(addresses, start=1):
+            left = ends - loop.time()
+            if left <= 0:
+                break
+            # While another instance can still be asked, an attempt gets half of the time: one hung instance is survivable.
+            limit = left / 2 if repeatable and position < len(addresses) else left
+            try:
+                async with asyncio.timeout(limit):
+                    status, body = await self._send(method.split()[0], address, path, params, content, headers, left)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                failure = REMOTE_CONNECTION_ERROR(f"{service_id} could not be reached")
+                continue
+            except (TimeoutError, httpx.TimeoutException):
+                failure = (
+                    REMOTE_TIMEOUT(f"{service_id} did not answer in time") if repeatable else REMOTE_RESULT_UNKNOWN()
+                )
+            except httpx.HTTPError:
+                failure = (
+                    REMOTE_CONNECTION_ERROR(f"{service_id} broke the connection")
+                    if repeatable
+                    else REMOTE_RESULT_UNKNOWN()
+                )
+            else:
+                if status not in _TRY_ANOTHER:
+                    return _understand(service_id, status, body)
+                failure = REMOTE_UNAVAILABLE(f"{service_id} answered {status}")
+            if not repeatable:
+                break
+        raise failure
+
+    async def _addresses(self, service_id: str) -> list[str]:
+        fixed = self._pinned.get(service_id)
+        addresses = list(fixed) if fixed else [i.address for i in await self._directory.instances(service_id)]
+        random.shuffle(addresses)
+        return addresses
+
+    async def _send(
+        self,
+        method: str,
+        address: str,
+        path: str,
+        params: httpx.QueryParams | None,
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
+        left_s: float,
+    ) -> tuple[int, bytes]:
+        all_headers = {
+            **(headers or {}),
+            "X-Internal-Key": self._internal_key,
+            "X-Request-Deadline-Ms": str(int(left_s * 1000)),
+            "Accept-Encoding": "identity",  # httpx would unpack a small answer into any amount of memory
+        }
+        if content is not None:
+            all_headers["Content-Type"] = "application/json"
+        url = f"http://{address}{path}"
+        async with self._http.stream(method, url, params=params, content=content, headers=all_headers) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise httpx.RemoteProtocolError("the answer is too large")
+            return response.status_code, bytes(body)
+
+
+@asynccontextmanager
+async def open_service_client(
+    directory: ServiceDirectory, *, internal_key: str, pinned: Mapping[str, Sequence[str]] | None = None
+) -> AsyncIterator[ServiceClient]:
+    """A client with its own connections: proxies of the environment ignored, redirects never followed."""
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=10)
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, limits=limits, timeout=30) as http:
+        yield ServiceClient(http, directory, internal_key=internal_key, pinned=pinned)
+
+
+def _pairs(params: Mapping[str, str | int] | Sequence[tuple[str, str | int]]) -> Sequence[tuple[str, str]]:
+    items = params.items() if isinstance(params, Mapping) else params
+    return [(name, str(value)) for name, value in items]
+
+
+def _understand(service_id: str, status: int, body: bytes) -> dict[str, Any]:
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        answer = None
+    if 400 <= status < 500 and isinstance(answer, dict) and isinstance(answer.get("sub_code"), str):
+        raise business_error(answer["sub_code"], str(answer.get("sub_msg", "")), http_status=status)
+    if not 200 <= status < 300:
+        raise REMOTE_UNAVAILABLE(f"{service_id} answered {status}")
+    if not isinstance(answer, dict):
+        raise REMOTE_PARSE_ERROR(f"{service_id} did not answer with a JSON object")
+    return answer

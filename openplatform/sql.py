@@ -1,0 +1,208 @@
+"""SQL for the services that own a database: engines, transactions, column types, migrations; MySQL/MariaDB and SQLite alike."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from openplatform.errors import PLATFORM_UNAVAILABLE
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Naming convention of constraints, so that migrations can name what they drop: `MetaData(naming_convention=NAMING)`."""
+
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A bigint primary key that counts up by itself; SQLite does that for INTEGER only."""
+
+_DEADLOCK_CODES = {1205, 1213}  # MySQL: lock wait timeout, deadlock
+_DEADLOCK_ATTEMPTS = 5
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An aware datetime, stored as UTC to the microsecond; refuses naive values. Raises ValueError for those."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[datetime]:
+        if dialect.name == "mysql":
+            from sqlalchemy.dialects.mysql import DATETIME
+
+            return dialect.type_descriptor(DATETIME(fsp=6))
+        return dialect.type_descriptor(sa.DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without time zone cannot be stored")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Database:
+    """A service's database.
+
+    `begin()` is a write transaction, `read()` a connection for reading; `run(work)` repeats a whole write transaction that lost
+    a deadlock. All of them raise PlatformUnavailable when the database cannot be reached.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._reading = engine.execution_options(read_only=True)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        async with _translated(self.engine.begin()) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        async with _translated(self._reading.connect()) as connection:
+            yield connection
+
+    async def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Runs `work` in a write transaction; repeats it (at most 5 times) when the database chose it as a deadlock's victim."""
+        for attempt in range(1, _DEADLOCK_ATTEMPTS + 1):
+            try:
+                async with self.begin() as connection:
+                    return await work(connection)
+            except OperationalError as error:
+                if not _is_deadlock(error) or attempt == _DEADLOCK_ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.01 * attempt)
+        raise AssertionError("unreachable")
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[Database]:
+    """Opens the engine for `mysql+asyncmy://…` or `sqlite+aiosqlite:///file` and disposes of it; no query is sent yet."""
+    engine = open_engine(url)
+    try:
+        yield Database(engine)
+    finally:
+        await engine.dispose()
+
+
+def open_engine(url: str) -> AsyncEngine:
+    """An engine with bounded waits: 3 s to connect or to get a pooled connection."""
+    if make_url(url).get_backend_name() == "sqlite":
+        path = make_url(url).database
+        if path and path != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(url, connect_args={"timeout": 10}, pool_size=5, max_overflow=5, pool_timeout=3)
+        sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    return create_async_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        pool_size=10,
+        max_overflow=10,
+        pool_timeout=3,
+        pool_recycle=1800,  # below MySQL's wait_timeout and what firewalls forget
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 3, "charset": "utf8mb4", "init_command": "SET time_zone='+00:00'"},
+    )
+
+
+def upgrade(url: str, package: str) -> None:
+    """Brings the database of `package` (e.g. "order_service") to its newest migration. Synchronous: call it in a thread."""
+    command.upgrade(alembic_config(url, package), "head")
+
+
+def alembic_config(url: str, package: str) -> Config:
+    """Alembic's configuration for the migrations of `package`; its env.py reads `sqlalchemy.url` from it."""
+    config = Config()
+    config.set_main_option("script_location", str(resources.files(package) / "migrations"))
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def run_migrations(metadata: sa.MetaData, url: str) -> None:
+    """What every migrations/env.py does: runs the migrations over an async engine of its own."""
+    from alembic import context
+
+    def migrate(connection: sa.Connection) -> None:
+        context.configure(connection=connection, target_metadata=metadata, compare_type=True, render_as_batch=True)
+        with context.begin_transaction():
+            context.run_migrations()
+
+    async def connect() -> None:
+        engine = open_engine(url)
+        async with engine.begin() as connection:
+            await connection.run_sync(migrate)
+        await engine.dispose()
+
+    asyncio.run(connect())
+
+
+@asynccontextmanager
+async def _translated(opening: AbstractAsyncContextManager[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
+    try:
+        async with opening as connection:
+            yield connection
+    except (PoolTimeoutError, InterfaceError, ConnectionError, TimeoutError) as error:
+        raise _down(error) from error
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_connection_error(error):
+            raise _down(error) from error
+        raise
+
+
+def _down(error: Exception) -> Exception:
+    log.warning("the database cannot be reached: %s", error)
+    return PLATFORM_UNAVAILABLE("the database cannot be reached")
+
+
+def _code(error: DBAPIError) -> object:
+    args = getattr(error.orig, "args", ())
+    return args[0] if args else None
+
+
+def _is_deadlock(error: DBAPIError) -> bool:
+    return _code(error) in _DEADLOCK_CODES or "database is locked" in str(error.orig)
+
+
+def _is_connection_error(error: DBAPIError) -> bool:
+    # 2xxx are the client's own errors (cannot connect, gone away, lost), 1040 too many connections, 1053 shutting down.
+    code = _code(error)
+    return isinstance(code, int) and (2000 <= code < 2100 or code in {1040, 1053})
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
+    # The driver must not begin transactions by itself: BEGIN IMMEDIATE below takes the write lock first, so that two
+    # transactions never both read and then fail to upgrade. WAL lets readers go on meanwhile.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    read_only = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,244 @@
+"""Internal HTTP of the services behind the gateway: who is calling, the internal key, health, errors, registration, lifespan."""
+
+import asyncio
+import hmac
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from openplatform.errors import OpenPlatformError, PlatformUnavailable, business_error
+from openplatform.ports import ServiceDirectory
+from openplatform.records import Instance
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 5.0
+MAX_BODY_BYTES = 10 * 1024 * 1024
+Check = Callable[[], Awaitable[object]]
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class JsonAnswer(Response):
+    """A JSON body by orjson: raw UTF-8, no escapes."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who stands behind a call, as the gateway says: the merchant, the app, and the request's id."""
+
+    vender_id: int
+    app_key: str
+    request_id: str
+
+
+def caller_of(request: Request) -> Caller:
+    """Raises a 401 ServiceRejected when the gateway's headers name no merchant."""
+    vender_id = request.headers.get("x-vender-id", "")
+    # int() of an endless string of digits is slow, and takes signs and other scripts' digits
+    if not (vender_id.isascii() and vender_id.isdigit() and len(vender_id) <= 18):
+        raise business_error("isv.missing-vender", "the call carries no merchant", http_status=401)
+    return Caller(int(vender_id), request.headers.get("x-app-key", ""), request.headers.get("x-request-id", ""))
+
+
+async def business_params(request: Request) -> dict[str, str]:
+    """The business parameters: the query string, and the members of a JSON object in the body. Raises a 400 ServiceRejected."""
+    params = {**request.path_params, **request.query_params}
+    body = await request.body()
+    if body:
+        try:
+            members = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            members = None
+        if not isinstance(members, dict):
+            raise business_error("isv.invalid-parameter:body", "the body must be a JSON object")
+        params |= {k: v if isinstance(v, str) else orjson.dumps(v).decode() for k, v in members.items()}
+    return {name: str(value) for name, value in params.items()}
+
+
+def service_app(
+    routes: Sequence[BaseRoute], *, internal_keys: Sequence[str], checks: Mapping[str, Check] | None = None
+) -> ASGIApp:
+    """A service's ASGI application.
+
+    routes: its own; internal_keys: one of them must come as X-Internal-Key, or the answer is 401 (health endpoints excepted);
+    checks: dependency name → coroutine that raises when the dependency is down, for /readyz.
+    """
+    health = health_routes(checks or {})
+    return Starlette(
+        routes=[*health, *routes],
+        middleware=[
+            Middleware(InternalKeyGuard, keys=internal_keys),
+            Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
+        ],
+        exception_handlers={
+            OpenPlatformError: _render_error,  # type: ignore[dict-item]  # Starlette types handlers by Exception
+            HTTPException: _render_http_error,  # type: ignore[dict-item]
+            ClientDisconnect: _render_nothing,
+            Exception: _render_bug,
+        },
+    )
+
+
+def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
+    """/healthz: the process lives. /readyz: 200 when every dependency answers, else 503; each one's state in the body."""
+
+    async def healthz(request: Request) -> Response:
+        return JsonAnswer({"status": "ok"})
+
+    async def readyz(request: Request) -> Response:
+        states = {name: await _state(check) for name, check in checks.items()}
+        ready = all(state == "ok" for state in states.values())
+        return JsonAnswer({"status": "ok" if ready else "unavailable", "checks": states}, 200 if ready else 503)
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+async def _state(check: Check) -> str:
+    try:
+        async with asyncio.timeout(2):
+            await check()
+    except Exception as error:  # whatever a dependency's driver raises means: not ready
+        return str(error) or type(error).__name__
+    return "ok"
+
+
+class InternalKeyGuard:
+    """Pure ASGI: refuses every request without a live internal key, in constant time."""
+
+    def __init__(self, app: ASGIApp, keys: Sequence[str], open_paths: Sequence[str] = ("/healthz", "/readyz")) -> None:
+        self._app = app
+        self._keys = tuple(key.encode() for key in keys)
+        self._open_paths = frozenset(open_paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in self._open_paths:
+            claimed = next((value for name, value in scope["headers"] if name == b"x-internal-key"), b"")
+            if not any(hmac.compare_digest(key, claimed) for key in self._keys):
+                refusal = JsonAnswer(
+                    {"sub_code": "isv.unauthorised", "sub_msg": "the internal key is missing or wrong"}, 401
+                )
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class ServiceProcess:
+    """An ASGI application whose resources open at lifespan startup, inside the worker's own loop, and close at shutdown."""
+
+    def __init__(self, open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
+        self._open_app = open_app
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._app is None:
+            raise RuntimeError("the server did not run the lifespan: start it with lifespan on")
+        else:
+            await self._app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        async with AsyncExitStack() as stack:
+            await receive()
+            try:
+                self._app = await stack.enter_async_context(self._open_app())
+            except Exception as error:
+                log.exception("start failed")
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+@asynccontextmanager
+async def registered(directory: ServiceDirectory, instance: Instance) -> AsyncIterator[None]:
+    """Keeps the instance in the directory: a beat every 5 s while inside, taken out at the end. A store that is down is logged."""
+
+    async def beat_on() -> None:
+        while True:
+            try:
+                await directory.beat(instance)
+            except PlatformUnavailable as error:
+                log.warning("heartbeat of %s at %s failed: %s", instance.service_id, instance.address, error.sub_msg)
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async with running(beat_on()):
+        try:
+            yield
+        finally:
+            with suppress(PlatformUnavailable):
+                await directory.leave(instance)
+
+
+@asynccontextmanager
+async def running(job: Any, *, name: str | None = None) -> AsyncIterator[asyncio.Task[None]]:
+    """Runs a coroutine beside the block and cancels it at the end; its failure is logged when it happens, never lost."""
+    task: asyncio.Task[None] = asyncio.create_task(job, name=name)
+    task.add_done_callback(_report)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("background job %s ended by a fault", task.get_name(), exc_info=error)
+
+
+async def _render_error(request: Request, error: OpenPlatformError) -> Response:
+    return JsonAnswer({"sub_code": error.sub_code, "sub_msg": error.sub_msg}, error.http_status)
+
+
+async def _render_http_error(request: Request, error: HTTPException) -> Response:
+    code = "isv.not-found" if error.status_code == 404 else "isv.invalid-request"
+    return JsonAnswer({"sub_code": code, "sub_msg": error.detail}, error.status_code, headers=error.headers)
+
+
+async def _render_nothing(request: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # the caller has left: nobody reads this
+
+
+async def _render_bug(request: Request, error: Exception) -> Response:
+    log.error("request %s failed", request.headers.get("x-request-id", "-"), exc_info=error)
+    return JsonAnswer({"sub_code": "isp.unknown-error", "sub_msg": "an unexpected fault of the service"}, 500)
+
+
+def missing(name: str) -> OpenPlatformError:
+    """The business error of a required parameter that is absent."""
+    return business_error(f"isv.missing-parameter:{name}", f"the parameter {name} is required")
+
+
+def invalid(name: str, rule: str) -> OpenPlatformError:
+    """The business error of a parameter that breaks a rule, e.g. invalid("page_size", "must be from 1 to 100")."""
+    return business_error(f"isv.invalid-parameter:{name}", f"{name} {rule}")
