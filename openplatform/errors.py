@@ -75,6 +75,10 @@ class SettingsError(Exception):
     """Settings are missing or wrong; the message has one line per variable. Commands end with exit status 78."""
 
 
+class CatalogInvalid(Exception):
+    """A record of the catalogue cannot be read; the message names it. The whole change is refused, the last good one kept."""
+
+
 class StoreRejected(Exception):
     """A store answered and refused one request as wrong (a bad query, a document that does not fit): repeating is useless."""
 

@@ -97,8 +97,8 @@ class CatalogUpdate(Record, frozen=True, kw_only=True):
     """What changed in the catalogue since a version.
 
     epoch: identity of this catalogue (a Redis that lost its data gets a new one); version: the catalogue's version after this
-    update; full: True = the three maps are everything there is, otherwise only what changed; a None value = removed;
-    sessions: token hashes that changed, to be dropped from memory.
+    update; full: True = the three maps are everything there is and any session may have changed (drop them all from memory),
+    otherwise only what changed; a None value = removed; sessions: token hashes that changed, to be dropped from memory.
     """
 
     epoch: str

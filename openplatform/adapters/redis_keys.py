@@ -6,10 +6,11 @@
 | pailou:{adm}:rank:<yyyymmdd> | zset: API name → accepted calls of the day | 31 days | gateway | admin |
 | pailou:{cat}:epoch | string: identity of the catalogue, missing = not complete | none | admin | gateway |
 | pailou:{cat}:version | string: number of the latest change | none | admin | gateway |
-| pailou:{cat}:changes | zset: `kind:key` → number of its latest change | none | admin | gateway |
+| pailou:{cat}:changes | zset: `kind:key` of apps, routes, params → number of its latest change | none | admin | gateway |
+| pailou:{cat}:session-changes | zset: token hash → number of its latest change, the last 100,000 | none | admin | gateway |
 | pailou:{cat}:rows | hash: `kind:key` → outbox version | none | admin | admin |
 | pailou:{cat}:app, :route, :param | hash: key → record as JSON | none | admin | gateway |
-| pailou:session:<token hash> | string: AccessToken as JSON | until it expires | admin | gateway |
+| pailou:session:<token hash> | string: `version AccessToken-as-JSON`, `version ` = revoked | 1 day after it expires | admin | gateway |
 | pailou:announce | channel: something changed | - | admin | gateway |
 | pailou:instances:<service_id> | zset: instance as JSON → expiry, epoch s | 15 s after the last beat | every service | every client |
 | pailou:lock:<name> | string: owner's token | 30 s, renewed | monitor, indexer | same |
@@ -24,6 +25,7 @@ APP_QUOTA_PREFIX = "pailou:{adm}:app:"
 CATALOG_EPOCH = "pailou:{cat}:epoch"
 CATALOG_VERSION = "pailou:{cat}:version"
 CATALOG_CHANGES = "pailou:{cat}:changes"
+CATALOG_SESSION_CHANGES = "pailou:{cat}:session-changes"
 CATALOG_ROWS = "pailou:{cat}:rows"
 CATALOG_PREFIX = "pailou:{cat}:"
 SESSION_PREFIX = "pailou:session:"
