@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -36,6 +37,9 @@ BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 _DEADLOCK_CODES = {1205, 1213}  # MySQL: lock wait timeout, deadlock
 _DEADLOCK_ATTEMPTS = 5
+_DEADLOCK_PATIENCE_S = 5.0
+_ANSWER_TIMEOUT_S = 10.0  # asyncmy's default is none; longer than any query of ours and than the lock wait below
+_LOCK_WAIT_S = 4  # InnoDB's 50 s would outlive every caller
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -84,14 +88,20 @@ class Database:
             yield connection
 
     async def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Runs `work` in a write transaction; repeats it (at most 5 times) when the database chose it as a deadlock's victim."""
+        """Runs `work` in a write transaction; repeats it (at most 5 times) when the database chose it as a deadlock's victim.
+
+        Raises PlatformUnavailable when it lost every time, or for 5 s: that is the database's load and no fault of the work.
+        """
+        give_up_at = time.monotonic() + _DEADLOCK_PATIENCE_S
         for attempt in range(1, _DEADLOCK_ATTEMPTS + 1):
             try:
                 async with self.begin() as connection:
                     return await work(connection)
             except OperationalError as error:
-                if not _is_deadlock(error) or attempt == _DEADLOCK_ATTEMPTS:
+                if not _is_deadlock(error):
                     raise
+                if attempt == _DEADLOCK_ATTEMPTS or time.monotonic() > give_up_at:
+                    raise PLATFORM_UNAVAILABLE("the database is too busy") from error
                 await asyncio.sleep(0.01 * attempt)
         raise AssertionError("unreachable")
 
@@ -106,8 +116,8 @@ async def open_database(url: str) -> AsyncIterator[Database]:
         await engine.dispose()
 
 
-def open_engine(url: str) -> AsyncEngine:
-    """An engine with bounded waits: 3 s to connect or to get a pooled connection."""
+def open_engine(url: str, *, answer_timeout_s: float = _ANSWER_TIMEOUT_S) -> AsyncEngine:
+    """An engine with bounded waits: 3 s to connect or to get a pooled connection, answer_timeout_s for a MySQL statement."""
     if make_url(url).get_backend_name() == "sqlite":
         path = make_url(url).database
         if path and path != ":memory:":
@@ -124,7 +134,12 @@ def open_engine(url: str) -> AsyncEngine:
         pool_timeout=3,
         pool_recycle=1800,  # below MySQL's wait_timeout and what firewalls forget
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 3, "charset": "utf8mb4", "init_command": "SET time_zone='+00:00'"},
+        connect_args={
+            "connect_timeout": 3,
+            "read_timeout": answer_timeout_s,
+            "charset": "utf8mb4",
+            "init_command": f"SET time_zone='+00:00', innodb_lock_wait_timeout={_LOCK_WAIT_S}",
+        },
     )
 
 
@@ -152,7 +167,7 @@ def run_migrations(metadata: sa.MetaData, url: str) -> None:
             context.run_migrations()
 
     async def connect() -> None:
-        engine = open_engine(url)
+        engine = open_engine(url, answer_timeout_s=3600)  # altering a large table takes its time
         async with engine.begin() as connection:
             await connection.run_sync(migrate)
         await engine.dispose()

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import ipaddress
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -68,8 +70,11 @@ def caller_of(request: Request) -> Caller:
 
 
 async def business_params(request: Request) -> dict[str, str]:
-    """The business parameters: the query string, and the members of a JSON object in the body. Raises a 400 ServiceRejected."""
-    params = {**request.path_params, **request.query_params}
+    """The business parameters: the query string, the members of a JSON object in the body, and the path's placeholders.
+
+    The path names what is asked for, so it wins over the others. Raises a 400 ServiceRejected.
+    """
+    params: dict[str, Any] = dict(request.query_params)
     body = await request.body()
     if body:
         try:
@@ -79,18 +84,25 @@ async def business_params(request: Request) -> dict[str, str]:
         if not isinstance(members, dict):
             raise business_error("isv.invalid-parameter:body", "the body must be a JSON object")
         params |= {k: v if isinstance(v, str) else orjson.dumps(v).decode() for k, v in members.items()}
-    return {name: str(value) for name, value in params.items()}
+    return {name: str(value) for name, value in (params | request.path_params).items()}
 
 
 def service_app(
-    routes: Sequence[BaseRoute], *, internal_keys: Sequence[str], checks: Mapping[str, Check] | None = None
+    routes: Sequence[BaseRoute],
+    *,
+    internal_keys: Sequence[str],
+    checks: Mapping[str, Check] | None = None,
+    metrics: CollectorRegistry | None = None,
 ) -> ASGIApp:
     """A service's ASGI application.
 
     routes: its own; internal_keys: one of them must come as X-Internal-Key, or the answer is 401 (health endpoints excepted);
-    checks: dependency name → coroutine that raises when the dependency is down, for /readyz.
+    checks: dependency name → coroutine that raises when the dependency is down, for /readyz; metrics: what /metrics shows, to
+    this machine without a key, to others with one.
     """
     health = health_routes(checks or {})
+    if metrics is not None:
+        health.append(metrics_route(metrics))
     return Starlette(
         routes=[*health, *routes],
         middleware=[
@@ -120,6 +132,15 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
+def metrics_route(registry: CollectorRegistry) -> BaseRoute:
+    """/metrics in Prometheus' text format."""
+
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return Route("/metrics", metrics)
+
+
 async def _state(check: Check) -> str:
     try:
         async with asyncio.timeout(2):
@@ -130,15 +151,28 @@ async def _state(check: Check) -> str:
 
 
 class InternalKeyGuard:
-    """Pure ASGI: refuses every request without a live internal key, in constant time."""
+    """Pure ASGI: refuses every request without a live internal key, in constant time.
 
-    def __init__(self, app: ASGIApp, keys: Sequence[str], open_paths: Sequence[str] = ("/healthz", "/readyz")) -> None:
+    open_paths need none, local_paths none from this machine.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: Sequence[str],
+        open_paths: Sequence[str] = ("/healthz", "/readyz"),
+        local_paths: Sequence[str] = ("/metrics",),
+    ) -> None:
         self._app = app
         self._keys = tuple(key.encode() for key in keys)
         self._open_paths = frozenset(open_paths)
+        self._local_paths = frozenset(local_paths)
+
+    def _is_open(self, scope: Scope) -> bool:
+        return scope["path"] in self._open_paths or (scope["path"] in self._local_paths and _is_local(scope))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in self._open_paths:
+        if scope["type"] == "http" and not self._is_open(scope):
             claimed = next((value for name, value in scope["headers"] if name == b"x-internal-key"), b"")
             if not any(hmac.compare_digest(key, claimed) for key in self._keys):
                 refusal = JsonAnswer(
@@ -147,6 +181,14 @@ class InternalKeyGuard:
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _is_local(scope: Scope) -> bool:
+    client = scope.get("client")
+    try:
+        return client is not None and ipaddress.ip_address(client[0]).is_loopback
+    except ValueError:
+        return False
 
 
 class ServiceProcess:
