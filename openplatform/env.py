@@ -4,6 +4,7 @@ import base64
 import binascii
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -27,9 +28,20 @@ class Env:
         self._service = service
         self._mistakes: list[str] = []
 
-    def text(self, name: str, default: str | None = None, *, why: str = "") -> str:
-        """The variable's text; without a default it must be set and not empty. `why` says what it is for."""
-        return self._read(name, default, lambda raw: raw, "", why)
+    def text(
+        self,
+        name: str,
+        default: str | None = None,
+        *,
+        why: str = "",
+        pattern: re.Pattern[str] | None = None,
+        rule: str = "",
+    ) -> str:
+        """The variable's text; without a default it must be set and not empty. `why` says what it is for.
+
+        The whole text must match `pattern`; `rule` says so to people: "must be an e-mail address".
+        """
+        return self._read(name, default, lambda raw: _matched(raw, pattern, rule), "", why)
 
     def secret(self, name: str, *, why: str = "") -> str:
         """Like `text`, without a default."""
@@ -78,9 +90,24 @@ class Env:
 
         return self._read(name, default, parse, "", why)
 
-    def words(self, name: str, default: str = "") -> tuple[str, ...]:
-        """A comma-separated list; empty items are dropped."""
-        return self._read(name, default, lambda raw: tuple(w.strip() for w in raw.split(",") if w.strip()), ())
+    def words(
+        self,
+        name: str,
+        default: str | None = "",
+        *,
+        why: str = "",
+        pattern: re.Pattern[str] | None = None,
+        rule: str = "",
+    ) -> tuple[str, ...]:
+        """A comma-separated list; empty items are dropped. With a default of None it must not be empty; see `text` for the rest."""
+
+        def parse(raw: str) -> tuple[str, ...]:
+            items = tuple(_matched(word.strip(), pattern, rule) for word in raw.split(",") if word.strip())
+            if default is None and not items:
+                raise ValueError("must name at least one")
+            return items
+
+        return self._read(name, default, parse, (), why)
 
     def networks(self, name: str, default: str = "") -> tuple[Network, ...]:
         """A comma-separated list of CIDR networks."""
@@ -159,3 +186,9 @@ class Env:
         except ValueError as error:
             self._mistakes.append(f"{variable}: {error}")
             return placeholder
+
+
+def _matched(raw: str, pattern: re.Pattern[str] | None, rule: str) -> str:
+    if pattern is not None and pattern.fullmatch(raw) is None:
+        raise ValueError(f"{rule}, not {raw!r}")
+    return raw

@@ -4,6 +4,7 @@ Everything that is written to Redis or RabbitMQ is one of these, encoded as JSON
 in: a record that does not fit raises msgspec.ValidationError, and the reader keeps the last good one.
 """
 
+import re
 from typing import Literal, NewType
 
 import msgspec
@@ -265,6 +266,10 @@ class IndexVerdict(Record, frozen=True, kw_only=True):
 
 
 # --- mail -----------------------------------------------------------------------------------------------------------------------
+
+
+MAIL_ADDRESS = re.compile(r"(?=.{3,254}$)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+"""The addresses of HTML's e-mail field, which every mail server takes: no quotes, spaces, comments or other scripts."""
 
 
 class Mail(Record, frozen=True, kw_only=True):

@@ -13,11 +13,11 @@
 | pailou:session:<token hash> | string: `version AccessToken-as-JSON`, `version ` = revoked | 1 day after it expires | admin | gateway |
 | pailou:announce | channel: something changed | - | admin | gateway |
 | pailou:instances:<service_id> | zset: instance as JSON → expiry, epoch s | 15 s after the last beat | every service | every client |
-| pailou:lock:<name> | string: owner's token | 30 s, renewed | monitor, indexer | same |
-| pailou:fence:<name> | string: counter | none | monitor, indexer | same |
+| pailou:lock:{<name>} | string: owner's token | 30 s, renewed | monitor, indexer | same |
+| pailou:fence:{<name>} | string: counter | none | monitor, indexer | same |
 
-The admission keys share the hash tag {adm}, the catalogue keys {cat}: one script touches one tag only, so that all of this runs
-on a Redis Cluster too.
+The admission keys share the hash tag {adm}, the catalogue keys {cat}, a lock and its counter the lock's name: one script touches
+one tag only, so that all of this runs on a Redis Cluster too.
 """
 
 RANK_PREFIX = "pailou:{adm}:rank:"
