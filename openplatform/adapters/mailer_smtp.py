@@ -1,0 +1,90 @@
+"""Plays Mailer over SMTP: one connection per mail, TLS checked against the server's name, ten seconds for everything."""
+
+import asyncio
+import ssl
+from contextlib import suppress
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import parseaddr
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import aiosmtplib
+
+from openplatform.adapters.mail_message import build_message, checked_sender
+from openplatform.errors import PLATFORM_UNAVAILABLE, SettingsError, StoreRejected
+from openplatform.records import Mail
+
+DEADLINE_S = 10.0
+"""For one mail, from connecting to the server's 250: a tarpit costs a sender no more than this."""
+GOODBYE_S = 1.0
+DEFAULT_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+
+
+class SmtpMailer:
+    """url: `smtp+starttls://user:password@host:587`, `smtps://user:password@host:465` or `smtp://host:25`.
+
+    `?ca_file=/path.pem` trusts that certificate in place of the system's. STARTTLS that the server does not offer is a failure,
+    never a plain connection; a login without TLS is refused by SettingsError. A refusal of the recipient or of the message (5xx)
+    raises StoreRejected; everything else (also a refused login or sender: that is ours to mend) PlatformUnavailable.
+    """
+
+    def __init__(self, url: str, *, sender: str, deadline_s: float = DEADLINE_S) -> None:
+        parts = urlsplit(url)
+        if parts.hostname is None:
+            raise SettingsError("PAILOU_MAILER_URL: the mail server's name is missing")
+        if parts.username and parts.scheme == "smtp":
+            raise SettingsError("PAILOU_MAILER_URL: a login needs smtp+starttls:// or smtps://")
+        self._sender = checked_sender(sender)
+        self._envelope_sender = parseaddr(sender)[1]
+        self._deadline_s = deadline_s
+        self._host = parts.hostname
+        self._port = parts.port or DEFAULT_PORTS[parts.scheme]
+        self._scheme = parts.scheme
+        self._user = unquote(parts.username) if parts.username else None
+        self._password = unquote(parts.password) if parts.password else None
+        self._tls = None if parts.scheme == "smtp" else _tls_context(parse_qs(parts.query).get("ca_file", [""])[0])
+
+    async def send(self, mail: Mail) -> None:
+        # base64: every server takes it, also one that cannot do 8BITMIME.
+        message = build_message(mail, self._sender, SMTP_POLICY, cte="base64").as_bytes()
+        client = aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            username=self._user,
+            password=self._password,
+            use_tls=self._scheme == "smtps",
+            start_tls=self._scheme == "smtp+starttls",
+            tls_context=self._tls,
+            local_hostname=self._envelope_sender.rpartition("@")[2],  # the machine's own name would be asked of DNS
+            timeout=self._deadline_s,
+        )
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await client.connect()
+                await client.sendmail(self._envelope_sender, [mail.to], message)
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            raise _refusal(error.recipients[0].code, error.recipients[0].message) from error
+        except aiosmtplib.SMTPDataError as error:
+            raise _refusal(error.code, error.message) from error
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+            raise PLATFORM_UNAVAILABLE(f"mail server: {type(error).__name__}: {str(error)[:200]}") from error
+        else:
+            # The mail is accepted: whatever happens to the goodbye must not send it again.
+            with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+                await client.quit(timeout=GOODBYE_S)
+        finally:
+            client.close()
+
+
+def _refusal(code: int, text: str) -> Exception:
+    if 500 <= code < 600:
+        return StoreRejected(f"{code} {text}"[:200])
+    return PLATFORM_UNAVAILABLE(f"mail server: {code} {text}"[:200])
+
+
+def _tls_context(ca_file: str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise SettingsError(f"PAILOU_MAILER_URL: ca_file {ca_file} cannot be read ({error})") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
