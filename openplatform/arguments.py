@@ -135,3 +135,8 @@ def whole_number(name: str, value: object, *, low: int = 0, high: int = 10**MAX_
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise invalid(name, f"must be a whole number from {low} to {high}")
     return value
+
+
+def written_time(moment: datetime | None, zone: ZoneInfo) -> str | None:
+    """How answers write a time: `yyyy-MM-dd HH:mm:ss` in the platform's zone, what is below a second cut off; None stays None."""
+    return None if moment is None else moment.astimezone(zone).strftime(TIME_FORMAT)

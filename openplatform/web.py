@@ -28,6 +28,7 @@ from openplatform.records import Instance
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 5.0
+DEFAULT_DEADLINE_S = 3.0  # the gateway's own default for an API
 MAX_BODY_BYTES = 10 * 1024 * 1024
 Check = Callable[[], Awaitable[object]]
 
@@ -53,11 +54,15 @@ class JsonAnswer(Response):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who stands behind a call, as the gateway says: the merchant, the app, and the request's id."""
+    """Who stands behind a call, as the gateway says: the merchant, the app, and the request's id.
+
+    deadline_s: how long the gateway still waits for the answer, seconds.
+    """
 
     vender_id: int
     app_key: str
     request_id: str
+    deadline_s: float = DEFAULT_DEADLINE_S
 
 
 def caller_of(request: Request) -> Caller:
@@ -66,7 +71,12 @@ def caller_of(request: Request) -> Caller:
     # int() of an endless string of digits is slow, and takes signs and other scripts' digits
     if not (vender_id.isascii() and vender_id.isdigit() and len(vender_id) <= 18):
         raise business_error("isv.missing-vender", "the call carries no merchant", http_status=401)
-    return Caller(int(vender_id), request.headers.get("x-app-key", ""), request.headers.get("x-request-id", ""))
+    left_ms = request.headers.get("x-request-deadline-ms", "")
+    deadline_s = (
+        int(left_ms) / 1000 if left_ms.isascii() and left_ms.isdigit() and len(left_ms) <= 9 else DEFAULT_DEADLINE_S
+    )
+    app_key, request_id = request.headers.get("x-app-key", ""), request.headers.get("x-request-id", "")
+    return Caller(int(vender_id), app_key, request_id, deadline_s)
 
 
 async def business_params(request: Request) -> dict[str, str]:
