@@ -107,14 +107,21 @@ class LogDelivery(Protocol):
         """Not done: deliver again later."""
 
     async def reject(self, reason: str) -> None:
-        """Can never be done: to the dead-letter queue."""
+        """Can never be done: the whole batch to the dead-letter queue, and forget it."""
+
+    async def dead_letter(self, record: bytes, reason: str) -> None:
+        """Puts one line of the batch, and why, into the dead-letter queue; the delivery itself stays to be settled."""
 
 
 class CallLogConsumer(Protocol):
     """The indexer's end of the log queue."""
 
     def deliveries(self) -> AsyncIterator[LogDelivery]:
-        """Batches as they come, at most 8 unsettled; survives reconnections; ends only when cancelled."""
+        """Batches as they come, at most 8 unsettled; survives reconnections; ends only when cancelled or closed.
+
+        Closing it (aclose) gives back what is not settled. Settling a delivery of a lost connection raises
+        PlatformUnavailable: it comes again.
+        """
 
     async def depth(self) -> int:
         """Batches waiting in the queue."""
