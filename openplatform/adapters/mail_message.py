@@ -15,7 +15,7 @@ _TEXT_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,120}@[A-Za-z0-9.-]{1,120}")
 
 
-def build_message(mail: Mail, sender: str, policy: EmailPolicy, *, cte: str) -> EmailMessage:
+def build_message(mail: Mail, sender: str, policy: "EmailPolicy[EmailMessage]", *, cte: str) -> EmailMessage:
     """The message: plain text, and HTML beside it where the mail has some.
 
     cte: the parts' Content-Transfer-Encoding. Control characters and line breaks in the subject become one space, so that an API

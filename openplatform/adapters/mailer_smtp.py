@@ -49,17 +49,15 @@ class SmtpMailer:
         client = aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
-            username=self._user,
-            password=self._password,
             use_tls=self._scheme == "smtps",
-            start_tls=self._scheme == "smtp+starttls",
+            start_tls=False,  # `_greet` does it, and the login, so that a failure leaves us the connection to close
             tls_context=self._tls,
             local_hostname=self._envelope_sender.rpartition("@")[2],  # the machine's own name would be asked of DNS
             timeout=self._deadline_s,
         )
         try:
             async with asyncio.timeout(self._deadline_s):
-                await client.connect()
+                await self._greet(client)
                 await client.sendmail(self._envelope_sender, [mail.to], message)
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _refusal(error.recipients[0].code, error.recipients[0].message) from error
@@ -67,12 +65,27 @@ class SmtpMailer:
             raise _refusal(error.code, error.message) from error
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             raise PLATFORM_UNAVAILABLE(f"mail server: {type(error).__name__}: {str(error)[:200]}") from error
-        else:
-            # The mail is accepted: whatever happens to the goodbye must not send it again.
-            with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-                await client.quit(timeout=GOODBYE_S)
         finally:
-            client.close()
+            await _hang_up(client)
+
+    async def _greet(self, client: aiosmtplib.SMTP) -> None:
+        await client.connect()
+        if self._scheme == "smtp+starttls":
+            await client.starttls()
+        if self._user is not None:
+            await client.login(self._user, self._password or "")
+
+
+async def _hang_up(client: aiosmtplib.SMTP) -> None:
+    """Says goodbye and closes. Raises nothing: a mail that was accepted must not be sent again for the goodbye's sake."""
+    transport = client.transport
+    if client.is_connected:
+        with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+            await client.quit(timeout=GOODBYE_S)
+    client.close()
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()  # close() alone would wait for the server's half of the TLS goodbye
+        await asyncio.sleep(0)
 
 
 def _refusal(code: int, text: str) -> Exception:
