@@ -5,8 +5,8 @@ import hmac
 import ipaddress
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from openplatform.errors import OpenPlatformError, PlatformUnavailable, business_error
-from openplatform.ports import ServiceDirectory
-from openplatform.records import Instance
+from openplatform.errors import OpenPlatformError, business_error
+from openplatform.lifetime import draining
+from openplatform.lifetime import registered as registered  # every service's app.py takes both from here
+from openplatform.lifetime import running as running
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT_S = 5.0
 DEFAULT_DEADLINE_S = 3.0  # the gateway's own default for an API
 MAX_BODY_BYTES = 10 * 1024 * 1024
 Check = Callable[[], Awaitable[object]]
@@ -129,13 +129,16 @@ def service_app(
 
 
 def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
-    """/healthz: the process lives. /readyz: 200 when every dependency answers, else 503; each one's state in the body."""
+    """/healthz: the process lives. /readyz: 200 when every dependency answers and the process is not about to stop, else 503;
+    each one's state in the body."""
 
     async def healthz(request: Request) -> Response:
         return JsonAnswer({"status": "ok"})
 
     async def readyz(request: Request) -> Response:
         states = {name: await _state(check) for name, check in checks.items()}
+        if draining.began:
+            states["process"] = "stopping"
         ready = all(state == "ok" for state in states.values())
         return JsonAnswer({"status": "ok" if ready else "unavailable", "checks": states}, 200 if ready else 503)
 
@@ -228,44 +231,6 @@ class ServiceProcess:
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
-
-
-@asynccontextmanager
-async def registered(directory: ServiceDirectory, instance: Instance) -> AsyncIterator[None]:
-    """Keeps the instance in the directory: a beat every 5 s while inside, taken out at the end. A store that is down is logged."""
-
-    async def beat_on() -> None:
-        while True:
-            try:
-                await directory.beat(instance)
-            except PlatformUnavailable as error:
-                log.warning("heartbeat of %s at %s failed: %s", instance.service_id, instance.address, error.sub_msg)
-            await asyncio.sleep(HEARTBEAT_S)
-
-    async with running(beat_on()):
-        try:
-            yield
-        finally:
-            with suppress(PlatformUnavailable):
-                await directory.leave(instance)
-
-
-@asynccontextmanager
-async def running(job: Any, *, name: str | None = None) -> AsyncIterator[asyncio.Task[None]]:
-    """Runs a coroutine beside the block and cancels it at the end; its failure is logged when it happens, never lost."""
-    task: asyncio.Task[None] = asyncio.create_task(job, name=name)
-    task.add_done_callback(_report)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await task
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("background job %s ended by a fault", task.get_name(), exc_info=error)
 
 
 async def _render_error(request: Request, error: OpenPlatformError) -> Response:

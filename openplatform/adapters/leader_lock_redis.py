@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager, suppress
 from openplatform.adapters.redis_client import RedisClient, redis_errors
 from openplatform.adapters.redis_keys import FENCE_PREFIX, LOCK_PREFIX
 from openplatform.errors import PlatformUnavailable
+from openplatform.lifetime import running
 from openplatform.ports import Clock, Lease
-from openplatform.web import running
 
 log = logging.getLogger(__name__)
 

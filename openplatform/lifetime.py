@@ -1,0 +1,90 @@
+"""A process's life: jobs that run beside its work, its place in the directory, and the time between "stop" and the end."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+from openplatform.errors import PlatformUnavailable
+from openplatform.ports import ServiceDirectory
+from openplatform.records import Instance
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 5.0
+
+
+class Draining:
+    """Whether this process has been asked to stop and only waits for others to notice. Its server says so.
+
+    From then on /readyz answers 503 and its instances are out of the directory, while calls are still served.
+    """
+
+    def __init__(self) -> None:
+        self.began = False
+        self._listeners: list[Callable[[], None]] = []
+
+    def begin(self) -> None:
+        """Called by the server, inside the event loop; once is enough, more does no harm."""
+        self.began = True
+        for listener in tuple(self._listeners):
+            listener()
+
+    @contextmanager
+    def heard_by(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Calls the listener when draining begins inside the block."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
+
+draining = Draining()
+"""This process's own: a process drains as a whole."""
+
+
+@asynccontextmanager
+async def registered(directory: ServiceDirectory, instance: Instance) -> AsyncIterator[None]:
+    """Keeps the instance in the directory by a beat every 5 s, until the block ends or the process begins to drain.
+
+    A store that is down is logged.
+    """
+    leaving = asyncio.Event()
+
+    async def beat_on() -> None:
+        while not leaving.is_set():
+            try:
+                await directory.beat(instance)
+            except PlatformUnavailable as error:
+                log.warning("heartbeat of %s at %s failed: %s", instance.service_id, instance.address, error.sub_msg)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(leaving.wait(), HEARTBEAT_S)
+        with suppress(PlatformUnavailable):
+            await directory.leave(instance)
+
+    with draining.heard_by(leaving.set):
+        async with running(beat_on(), name=f"heartbeat of {instance.service_id}") as beats:
+            try:
+                yield
+            finally:
+                leaving.set()
+                await asyncio.wait({beats})
+
+
+@asynccontextmanager
+async def running(job: Coroutine[Any, Any, None], *, name: str | None = None) -> AsyncIterator[asyncio.Task[None]]:
+    """Runs a coroutine beside the block and cancels it at the end; its failure is logged when it happens, never lost."""
+    task = asyncio.create_task(job, name=name)
+    task.add_done_callback(_report)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("background job %s ended by a fault", task.get_name(), exc_info=error)
