@@ -1,13 +1,14 @@
 """The TOP wire protocol: parameters in, envelopes out."""
 
 from openplatform.protocol.answers import ErrorBody, render_error, render_success, root_name
-from openplatform.protocol.parameters import SYSTEM_PARAMS, ParsedRequest, parse_request
+from openplatform.protocol.parameters import SYSTEM_PARAMS, ParsedRequest, encode_query, parse_request
 from openplatform.protocol.timestamps import parse_timestamp
 
 __all__ = [
     "SYSTEM_PARAMS",
     "ErrorBody",
     "ParsedRequest",
+    "encode_query",
     "parse_request",
     "parse_timestamp",
     "render_error",

@@ -4,8 +4,10 @@ Values stay as they were sent: nothing is trimmed, blank values are kept, `+` is
 """
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote_plus, unquote_to_bytes
 
 import msgspec
 
@@ -29,6 +31,7 @@ SYSTEM_PARAMS = frozenset(
 )
 FORM = "application/x-www-form-urlencoded"
 
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -68,6 +71,19 @@ def parse_request(query: bytes, body: bytes, content_type: str, *, max_params: i
     if kind == "application/json" and body.lstrip()[:1] == b"{":
         return ParsedRequest(_merge(params, _json_members(body), max_params))
     return ParsedRequest(params, signed_body=body)
+
+
+def encode_query(params: Mapping[str, str]) -> str:
+    """The pairs as a query string, URL-encoded UTF-8. Raises error 47 for lone surrogates."""
+    try:
+        return "&".join(
+            [
+                f"{name if _UNRESERVED(name) else quote_plus(name)}={value if _UNRESERVED(value) else quote_plus(value)}"
+                for name, value in params.items()
+            ]
+        )
+    except UnicodeEncodeError:
+        raise INVALID_ENCODING() from None
 
 
 def _merge(params: dict[str, str], pairs: list[tuple[str, str]], max_params: int) -> dict[str, str]:

@@ -1,0 +1,167 @@
+"""The gateway's composition root: opens stores, puts the parts together, keeps the background work going, closes in reverse."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import orjson
+from starlette.types import ASGIApp
+
+from gateway.catalog import Catalog
+from gateway.endpoint import GatewayEndpoint
+from gateway.log_buffer import LogBuffer
+from gateway.metrics import GatewayMetrics
+from gateway.pipeline import build_pipeline
+from gateway.resources import Peers, Resources
+from gateway.sessions import Sessions
+from gateway.settings import GatewaySettings
+from gateway.upstream import open_upstreams
+from openplatform import __version__
+from openplatform.adapters.backends import open_log_publisher
+from openplatform.adapters.catalog_redis import RedisCatalogReader
+from openplatform.adapters.directory_redis import RedisServiceDirectory
+from openplatform.adapters.embedded import Embedded
+from openplatform.adapters.quota_memory import MemoryQuotaCounter
+from openplatform.adapters.quota_redis import RedisQuotaCounter
+from openplatform.adapters.redis_client import HOT_PATH_TIMEOUT_S, open_redis
+from openplatform.adapters.sessions_redis import RedisSessionStore
+from openplatform.lifetime import draining
+from openplatform.records import Instance
+from openplatform.sealing import Seal
+from openplatform.web import ServiceProcess, SystemClock, registered, running
+
+FLUSH_S = 10.0
+"""How long a stopping process tries to hand over its last call logs."""
+FIRST_CATALOGUE_S = 2.0
+"""How long a start waits for the catalogue; without it the process runs, not ready."""
+
+
+@asynccontextmanager
+async def open_resources(settings: GatewaySettings, embedded: Embedded | None = None) -> AsyncIterator[Resources]:
+    """Everything that the filters share, with its background work going on. Raises SettingsError."""
+    clock = SystemClock()
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        hot = await stack.enter_async_context(
+            open_redis(settings.redis_url, embedded, timeout_s=HOT_PATH_TIMEOUT_S, max_connections=32)
+        )
+        background = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
+        directory = RedisServiceDirectory(background, clock)
+        publisher = await stack.enter_async_context(open_log_publisher(settings.rabbitmq_url, embedded))
+        upstreams = await stack.enter_async_context(open_upstreams(directory, pinned=settings.service_addresses))
+
+        catalog = Catalog(
+            RedisCatalogReader(background), Seal(settings.master_keys), platform_prefix=settings.platform_prefix
+        )
+        sessions = Sessions(
+            RedisSessionStore(hot), clock, max_entries=settings.session_cache_entries, keep_s=settings.session_cache_s
+        )
+        logs = LogBuffer(
+            publisher, node=settings.node, max_records=settings.log_buffer_records, flush_s=settings.log_flush_s
+        )
+        stack.push_async_callback(logs.flush, timeout_s=FLUSH_S)
+        await stack.enter_async_context(running(logs.run(), name="call logs"))
+
+        await asyncio.wait([loop.create_task(catalog.refresh(sessions.drop))], timeout=FIRST_CATALOGUE_S)
+        await stack.enter_async_context(running(catalog.follow(sessions.drop), name="catalogue"))
+        peers = Peers(directory)
+        await stack.enter_async_context(running(peers.follow(), name="peers"))
+        me = Instance(
+            service_id="gateway",
+            host=settings.node,  # processes share one port: the node tells their beats apart
+            port=settings.port,
+            version=__version__,
+            started_at_ms=int(clock.now() * 1000),
+        )
+        await stack.enter_async_context(registered(directory, me))
+        metrics = GatewayMetrics()
+        resources = Resources(
+            catalog=catalog,
+            sessions=sessions,
+            quota=RedisQuotaCounter(hot, clock, settings.time_zone),
+            local_quota=MemoryQuotaCounter(clock, settings.time_zone),
+            peers=peers,
+            upstreams=upstreams,
+            logs=logs,
+            metrics=metrics,
+            clock=clock,
+            serv_ip=await _numeric(settings.advertise_host),
+        )
+        _watch(metrics, resources)
+        yield resources
+
+
+def create_app(resources: Resources, settings: GatewaySettings) -> ASGIApp:
+    """The gateway as an ASGI application over open resources."""
+    return GatewayEndpoint(
+        build_pipeline(resources, settings),
+        resources.clock,
+        max_body_bytes=settings.max_body_bytes,
+        trusted_proxies=settings.trusted_proxies,
+        probes={
+            "/healthz": partial(_healthz),
+            "/readyz": partial(_readyz, resources),
+            "/metrics": partial(_metrics, resources.metrics),
+        },
+    )
+
+
+@asynccontextmanager
+async def open_app(settings: GatewaySettings, embedded: Embedded | None = None) -> AsyncIterator[ASGIApp]:
+    """The running gateway, for a server, the all-in-one and tests."""
+    async with open_resources(settings, embedded) as resources:
+        yield create_app(resources, settings)
+
+
+def from_env() -> ServiceProcess:
+    """What a server loads: settings are read now, resources open in the worker's own loop."""
+    settings = GatewaySettings.from_env()
+    return ServiceProcess(lambda: open_app(settings))
+
+
+def _healthz() -> tuple[int, str, bytes]:
+    return 200, "application/json", b'{"status":"ok"}'
+
+
+def _readyz(resources: Resources) -> tuple[int, str, bytes]:
+    """Not ready without a catalogue and while draining. A store that is down is shown and does not count: calls go on without."""
+    catalog = resources.catalog
+    ready = catalog.is_loaded and not draining.began
+    state = {
+        "status": "ok" if ready else "unavailable",
+        "catalogue": {"version": catalog.version, "apps": len(catalog.apps), "routes": len(catalog.routes)},
+        "checks": {
+            "process": "stopping" if draining.began else "ok",
+            "catalogue": "ok" if catalog.is_loaded else "not loaded yet",
+            "redis": "ok" if catalog.reachable else "unreachable",
+            "call_logs_waiting": resources.logs.waiting,
+        },
+    }
+    return (200 if ready else 503), "application/json", orjson.dumps(state)
+
+
+def _metrics(metrics: GatewayMetrics) -> tuple[int, str, bytes]:
+    return 200, "text/plain; version=0.0.4; charset=utf-8", metrics.render()
+
+
+def _watch(metrics: GatewayMetrics, r: Resources) -> None:
+    gauges: dict[str, tuple[str, Callable[[], float]]] = {
+        "pailou_config_version": ("Version of the catalogue in force", lambda: r.catalog.version),
+        "pailou_log_buffer_entries": ("Call logs the broker has not confirmed yet", lambda: r.logs.waiting),
+        "pailou_dependency_up_redis": ("1 while the catalogue can be refreshed", lambda: float(r.catalog.reachable)),
+    }
+    counters: dict[str, tuple[str, Callable[[], float]]] = {
+        "pailou_config_rejected": ("Changes of the catalogue that were refused", lambda: r.catalog.rejected_updates),
+        "pailou_log_dropped": ("Call logs dropped because the buffer was full", lambda: r.logs.dropped),
+        "pailou_log_published": ("Call logs that the broker confirmed", lambda: r.logs.published),
+        "pailou_log_publish_failures": ("Batches that had to be sent again", lambda: r.logs.failed_attempts),
+    }
+    metrics.gauges, metrics.counters = gauges, counters
+
+
+async def _numeric(host: str) -> str:
+    """The address as call logs hold it: names are resolved once, at start."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return str(found[0][4][0])

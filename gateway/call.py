@@ -1,0 +1,70 @@
+"""One call on its way through the pipeline: what the filters know of it and tell each other."""
+
+from collections.abc import Awaitable, Callable
+
+from gateway.catalog import AppEntry, RouteEntry
+from openplatform.errors import OpenPlatformError
+from openplatform.records import QuotaVerdict
+
+
+class Call:
+    """Fields are grouped by who writes them; a filter reads only what stages before it wrote."""
+
+    __slots__ = (
+        "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "content_type", "error", "headers", "http_method",
+        "params", "query", "received_at", "remote_ip", "request_id", "route", "service_body", "service_ms",
+        "signed_body", "simplify", "stamps", "started", "status", "too_large", "vender_id", "verdict",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        request_id: str,
+        http_method: str,
+        query: bytes,
+        content_type: str,
+        body: bytes,
+        remote_ip: str,
+        received_at: float,
+        started: float,
+        accepts_gzip: bool = False,
+        too_large: bool = False,
+    ) -> None:
+        # the door: received_at is epoch seconds, started the monotonic clock's
+        self.request_id = request_id
+        self.http_method = http_method
+        self.query = query
+        self.content_type = content_type
+        self.body = body
+        self.remote_ip = remote_ip
+        self.received_at = received_at
+        self.started = started
+        self.accepts_gzip = accepts_gzip
+        self.too_large = too_large
+        self.stamps: list[tuple[str, float]] | None = None
+        # ValidateParams
+        self.params: dict[str, str] = {}
+        self.signed_body = b""
+        self.as_json = False
+        self.simplify = False
+        self.route: RouteEntry | None = None
+        # IdentifyApp
+        self.app: AppEntry | None = None
+        # AuthenticateSession: None when the API needs no session
+        self.vender_id: int | None = None
+        # LimitCalls
+        self.verdict: QuotaVerdict | None = None
+        # InvokeService: the service's JSON object as it came; service_ms None = no service was asked
+        self.service_body = b""
+        self.service_ms: float | None = None
+        self.attempts = 0
+        # the runner
+        self.error: OpenPlatformError | None = None
+        # RenderAnswer or RenderError, then FinishAnswer
+        self.answer = b""
+        self.status = 200
+        self.headers: list[tuple[bytes, bytes]] = []
+
+
+Filter = Callable[[Call], Awaitable[None] | None]
+"""A stage: returns None, or something to await when it must wait; rejects by raising an OpenPlatformError."""

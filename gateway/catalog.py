@@ -1,0 +1,158 @@
+"""Apps, routes and system parameters in this process's memory, kept true by announcements and a comparison of versions.
+
+Calls are answered from here alone: a Redis that cannot be reached changes nothing for what is known already.
+"""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable
+from urllib.parse import quote
+
+from openplatform.errors import INVALID_ARGUMENT, MISSING_ARGUMENT, CatalogInvalid, PlatformUnavailable
+from openplatform.ports import CatalogReader
+from openplatform.protocol import SYSTEM_PARAMS, root_name
+from openplatform.records import App, CatalogUpdate, Route
+from openplatform.sealing import Seal
+from openplatform.signing import SigningKey
+
+log = logging.getLogger(__name__)
+
+COMPARE_EVERY_S = 5.0
+"""How long a lost announcement can go unnoticed."""
+SessionDropper = Callable[[Iterable[str] | None], None]
+"""Told which sessions changed, by token hash; None = any may have."""
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+class AppEntry:
+    """An app, and its live secrets ready to check signatures with; they are unsealed at the app's first call."""
+
+    __slots__ = ("_keys", "_seal", "app")
+
+    def __init__(self, app: App, seal: Seal) -> None:
+        self.app = app
+        self._seal = seal
+        self._keys: tuple[SigningKey, ...] | None = None
+
+    @property
+    def keys(self) -> tuple[SigningKey, ...]:
+        """Raises SealBroken when a secret cannot be opened: a fault of ours."""
+        if self._keys is None:
+            context = f"app_info|{self.app.app_key}"
+            self._keys = tuple(SigningKey(self._seal.open(blob, context)) for blob in self.app.sealed_secrets)
+        return self._keys
+
+
+class RouteEntry:
+    """A route with everything about it that can be worked out before a call comes."""
+
+    __slots__ = ("_literals", "_names", "path_names", "root", "route", "timeout_s")
+
+    def __init__(self, route: Route, platform_prefix: str) -> None:
+        self.route = route
+        self.root = root_name(route.api_name, platform_prefix)
+        self.timeout_s = route.timeout_ms / 1000
+        pieces = _PLACEHOLDER.split(route.inside_api_url)
+        self._literals = pieces[::2]
+        self._names = pieces[1::2]
+        self.path_names = frozenset(self._names)
+
+    def path(self, params: dict[str, str]) -> str:
+        """The path inside the service, placeholders filled. Raises error 40 for a missing value, 41 for one that moves the path."""
+        if not self._names:
+            return self._literals[0]
+        path = self._literals[0]
+        for name, literal in zip(self._names, self._literals[1:], strict=True):
+            value = params.get(name)
+            if not value:
+                raise MISSING_ARGUMENT(name=name)
+            if value in (".", ".."):
+                raise INVALID_ARGUMENT(name=name)
+            path += (value if value.isascii() and value.isalnum() else quote(value, safe="")) + literal
+        return path
+
+
+class Catalog:
+    """What is in force now. apps by app_key, routes by API name, required: system parameters beyond the protocol's own."""
+
+    def __init__(self, reader: CatalogReader, seal: Seal, *, platform_prefix: str = "taobao.") -> None:
+        self._reader = reader
+        self._seal = seal
+        self._platform_prefix = platform_prefix
+        self._wake = asyncio.Event()
+        self.epoch: str | None = None
+        self.version = 0
+        self.apps: dict[str, AppEntry] = {}
+        self.routes: dict[str, RouteEntry] = {}
+        self.required: tuple[str, ...] = ()
+        self._params: dict[str, bool] = {}
+        self.rejected_updates = 0
+        self.reachable = False
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.epoch is not None
+
+    async def follow(self, drop_sessions: SessionDropper) -> None:
+        """Keeps the catalogue true until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            while True:
+                try:
+                    async with asyncio.timeout(COMPARE_EVERY_S):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+                self._wake.clear()
+                await self.refresh(drop_sessions)
+
+    async def refresh(self, drop_sessions: SessionDropper) -> None:
+        """Fetches and applies what is newer; keeps the last good catalogue when that cannot be read or is not valid."""
+        try:
+            while (update := await self._reader.fetch(epoch=self.epoch, version=self.version)) is not None:
+                self._apply(update)
+                drop_sessions(None if update.full else update.sessions)
+            self.reachable = True
+        except PlatformUnavailable as error:
+            if self.reachable:
+                log.warning("the catalogue cannot be refreshed, serving version %d on: %s", self.version, error.sub_msg)
+            self.reachable = False
+        except CatalogInvalid as error:
+            self.rejected_updates += 1
+            log.error("a change of the catalogue was refused, serving version %d on: %s", self.version, error)
+
+    def _apply(self, update: CatalogUpdate) -> None:
+        # Everything is built before anything is swapped in: a call sees one version from start to end.
+        started = time.perf_counter()
+        apps = {key: AppEntry(app, self._seal) for key, app in update.apps.items() if app is not None}
+        routes = {name: RouteEntry(r, self._platform_prefix) for name, r in update.routes.items() if r is not None}
+        params = {name: p.required for name, p in update.params.items() if p is not None}
+        if update.full:
+            for entry in list(apps.values())[:1]:
+                _ = entry.keys  # a wrong master key shows at start, not at the first call
+            self.apps, self.routes, self._params = apps, routes, params
+        else:
+            _merge(self.apps, apps, update.apps)
+            _merge(self.routes, routes, update.routes)
+            _merge(self._params, params, update.params)
+        self.required = tuple(n for n, required in sorted(self._params.items()) if required and n not in SYSTEM_PARAMS)
+        self.epoch, self.version = update.epoch, update.version
+        if update.full:
+            took_ms = (time.perf_counter() - started) * 1000
+            log.info(
+                "catalogue version %d: %d apps, %d routes in %.0f ms", self.version, len(apps), len(routes), took_ms
+            )
+
+    async def _listen(self) -> None:
+        async for _ in self._reader.announcements():
+            self._wake.set()
+
+
+def _merge(known: dict, built: dict, named: dict) -> None:  # type: ignore[type-arg]
+    known.update(built)
+    for key, value in named.items():
+        if value is None:
+            known.pop(key, None)

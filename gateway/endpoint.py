@@ -1,0 +1,157 @@
+"""The gateway's HTTP door as an ASGI application: runs under any server, knows nothing of the stages."""
+
+import ipaddress
+import itertools
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.call import Call
+from gateway.pipeline import Pipeline
+from openplatform.env import Network
+from openplatform.ports import Clock
+
+Probe = Callable[[], tuple[int, str, bytes]]
+"""Answers a probe path: status, content type, body."""
+
+_MAX_FORWARDED_CHARS = 1024
+
+
+class RequestIds:
+    """Ids of requests: unique over processes by a random prefix, cheap within one by counting."""
+
+    def __init__(self) -> None:
+        self._prefix = secrets.token_hex(8)
+        self._count = itertools.count(1)
+
+    def next(self) -> str:
+        return f"{self._prefix}{next(self._count):08x}"
+
+
+class GatewayEndpoint:
+    """`/router/rest` runs the pipeline; the probes answer loopback and trusted peers, `/healthz` answers everybody."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        clock: Clock,
+        *,
+        max_body_bytes: int,
+        trusted_proxies: tuple[Network, ...],
+        probes: dict[str, Probe],
+    ) -> None:
+        self._pipeline = pipeline
+        self._clock = clock
+        self._max_body_bytes = max_body_bytes
+        self._trusted = trusted_proxies
+        self._probes = probes
+        self._ids = RequestIds()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"the gateway does not speak {scope['type']}")
+        path = scope["path"]
+        if path == "/router/rest":
+            await self._answer_call(scope, receive, send)
+        elif path in self._probes:
+            await self._answer_probe(path, scope, send)
+        else:
+            await _send(send, 404, b"text/plain;charset=utf-8", b"Not found. Calls go to /router/rest\n")
+
+    async def _answer_call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = self._clock.monotonic()
+        content_type, accepts_gzip, forwarded = "", False, ""
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                content_type = value.decode("latin-1")
+            elif name == b"accept-encoding":
+                accepts_gzip = b"gzip" in value and b"gzip;q=0" not in value.replace(b" ", b"")
+            elif name == b"x-forwarded-for":
+                forwarded = value.decode("latin-1")
+        client = scope["client"]
+        remote_ip = client[0] if client else "0.0.0.0"  # noqa: S104  # an address in a record, nothing listens there
+        if forwarded and self._trusted:
+            remote_ip = caller_address(remote_ip, forwarded, self._trusted)
+
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body = message.get("body", b"")
+        too_large = len(body) > self._max_body_bytes
+        if message.get("more_body", False):
+            whole = bytearray(body)
+            while message.get("more_body", False) and not too_large:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return
+                whole += message.get("body", b"")
+                too_large = len(whole) > self._max_body_bytes
+            body = bytes(whole)
+        call = Call(
+            request_id=self._ids.next(),
+            http_method=scope["method"],
+            query=scope["query_string"],
+            content_type=content_type,
+            body=b"" if too_large else body,
+            remote_ip=remote_ip,
+            received_at=self._clock.now(),
+            started=started,
+            accepts_gzip=accepts_gzip,
+            too_large=too_large,
+        )
+        await self._pipeline.run(call)
+        headers = call.headers
+        if too_large:
+            headers.append((b"connection", b"close"))  # what is left of the body is not read
+        await send({"type": "http.response.start", "status": call.status, "headers": headers})
+        await send({"type": "http.response.body", "body": call.answer})
+
+    async def _answer_probe(self, path: str, scope: Scope, send: Send) -> None:
+        if path != "/healthz" and not self._may_probe(scope):
+            await _send(send, 403, b"text/plain;charset=utf-8", b"This path answers loopback and trusted peers only.\n")
+            return
+        status, content_type, body = self._probes[path]()
+        await _send(send, status, content_type.encode(), body)
+
+    def _may_probe(self, scope: Scope) -> bool:
+        client = scope["client"]
+        address = _address(client[0]) if client else None
+        if address is None:
+            return False
+        # A proxy on loopback passes other people's requests on: what it forwards is not loopback's own.
+        forwarded = any(name == b"x-forwarded-for" for name, _ in scope["headers"])
+        return (address.is_loopback and not forwarded) or any(address in network for network in self._trusted)
+
+
+def caller_address(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
+    """The caller's address: X-Forwarded-For counts only behind trusted proxies, from the right, up to the first stranger."""
+    address = _address(peer)
+    if address is None or not any(address in network for network in trusted):
+        return peer
+    for hop in reversed(forwarded[-_MAX_FORWARDED_CHARS:].split(",")):
+        found = _address(hop.strip())
+        if found is None:
+            break
+        address = found
+        if not any(address in network for network in trusted):
+            break
+    return str(address)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _send(send: Send, status: int, content_type: bytes, body: bytes) -> Awaitable[Any]:
+    headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+
+    async def both() -> None:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return both()

@@ -1,0 +1,106 @@
+"""THE LIST: what happens to every call, in order; and the runner that takes a call through it."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from gateway.call import Call, Filter
+from gateway.filters.authenticate_session import AuthenticateSession
+from gateway.filters.count_call import CountCall
+from gateway.filters.identify_app import IdentifyApp
+from gateway.filters.invoke_service import InvokeService
+from gateway.filters.limit_calls import LimitCalls
+from gateway.filters.publish_call_log import PublishCallLog
+from gateway.filters.render import FinishAnswer, RenderAnswer, RenderError
+from gateway.filters.validate_params import ValidateParams
+from gateway.filters.verify_sign import VerifySign
+from gateway.resources import Resources
+from gateway.settings import GatewaySettings
+from openplatform.errors import UNKNOWN_ERROR, OpenPlatformError
+
+log = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """pre: checks before anything is spent or forwarded; routing: the service call; post: the answer of a call that went well;
+    error: the answer of one that did not; finish: runs for every call, whatever happened."""
+
+    def __init__(
+        self,
+        *,
+        pre: Sequence[Filter],
+        routing: Sequence[Filter],
+        post: Sequence[Filter],
+        error: Filter,
+        finish: Sequence[Filter],
+    ) -> None:
+        self.pre = tuple(pre)
+        self.routing = tuple(routing)
+        self.post = tuple(post)
+        self.error = error
+        self.finish = tuple(finish)
+        self._steps = (*self.pre, *self.routing, *self.post)
+
+    async def run(self, call: Call) -> None:
+        """Takes the call to its answer; raises nothing but cancellation. A call with `stamps` gets its stages timed."""
+        try:
+            if call.stamps is None:
+                for step in self._steps:
+                    # A stage that never waits costs no await.
+                    waiting = step(call)
+                    if waiting is not None:
+                        await waiting
+            else:
+                await self._run_timed(call, call.stamps)
+        except OpenPlatformError as error:
+            call.error = error
+            self.error(call)
+        except Exception:
+            log.exception("call %s failed", call.request_id)
+            call.error = UNKNOWN_ERROR()
+            self.error(call)
+        except BaseException:
+            # The caller has left, or the process ends: nobody reads an answer, the record is still due.
+            call.error = UNKNOWN_ERROR("the call was given up")
+            self.error(call)
+            raise
+        finally:
+            for step in self.finish:
+                step(call)
+
+    async def _run_timed(self, call: Call, stamps: list[tuple[str, float]]) -> None:
+        for step in self._steps:
+            started = time.perf_counter()
+            try:
+                waiting = step(call)
+                if waiting is not None:
+                    await waiting
+            finally:
+                stamps.append((type(step).__name__, (time.perf_counter() - started) * 1e6))
+
+
+def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
+    """The platform's stages. To add a rule: one file in filters/, one line here, one test file."""
+    return Pipeline(
+        pre=(
+            ValidateParams(r.catalog, r.clock, window_s=s.timestamp_window_s, max_params=s.max_params),
+            IdentifyApp(r.catalog),
+            VerifySign(),
+            AuthenticateSession(r.sessions, r.clock),
+            LimitCalls(
+                r.quota,
+                default_minute_limit=s.default_minute_limit,
+                fallback=r.local_quota if s.when_limits_unavailable == "local" else None,
+                processes=r.peers.count,
+                metrics=r.metrics,
+            ),
+        ),
+        routing=(InvokeService(r.upstreams, internal_key=s.internal_keys[0]),),
+        post=(RenderAnswer(),),
+        error=RenderError(),
+        finish=(
+            FinishAnswer(),
+            CountCall(r.metrics, r.clock),
+            PublishCallLog(r.logs, r.clock, serv_ip=r.serv_ip, node=s.node),
+        ),
+    )

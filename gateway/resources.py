@@ -1,0 +1,53 @@
+"""What the filters share: made once per process by gateway/app.py."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from gateway.catalog import Catalog
+from gateway.log_buffer import LogBuffer
+from gateway.metrics import GatewayMetrics
+from gateway.sessions import Sessions
+from gateway.upstream import Upstreams
+from openplatform.errors import PlatformUnavailable
+from openplatform.ports import Clock, QuotaCounter, ServiceDirectory
+
+log = logging.getLogger(__name__)
+
+PEERS_EVERY_S = 2.0
+
+
+class Peers:
+    """How many gateway processes live, by their heartbeats; the last known number while Redis is down."""
+
+    def __init__(self, directory: ServiceDirectory) -> None:
+        self._directory = directory
+        self._number = 1
+
+    def count(self) -> int:
+        return self._number
+
+    async def follow(self) -> None:
+        """Keeps the number true until cancelled."""
+        while True:
+            try:
+                self._number = max(1, len(await self._directory.instances("gateway")))
+            except PlatformUnavailable:
+                log.debug("keeping %d gateway processes: the directory does not answer", self._number)
+            await asyncio.sleep(PEERS_EVERY_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """serv_ip: this process's address in call logs; local_quota: what limits fall back on while `quota` cannot answer."""
+
+    catalog: Catalog
+    sessions: Sessions
+    quota: QuotaCounter
+    local_quota: QuotaCounter
+    peers: Peers
+    upstreams: Upstreams
+    logs: LogBuffer
+    metrics: GatewayMetrics
+    clock: Clock
+    serv_ip: str

@@ -1,0 +1,97 @@
+"""What a gateway process can be told from outside."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
+
+from openplatform.env import Env, Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """Every field has its variable `PAILOU_<NAME>`; secrets and stores have no default."""
+
+    redis_url: str
+    rabbitmq_url: str
+    internal_keys: tuple[str, ...] = field(repr=False)
+    """Sent to services as X-Internal-Key (the first)."""
+    master_keys: Mapping[str, bytes] = field(repr=False)
+    """Opens the apps' sealed secrets."""
+    time_zone: ZoneInfo
+    """The platform's zone: its calendar days are what daily limits count."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    advertise_host: str = "127.0.0.1"
+    """This process's address in call logs (servIP) and in the directory."""
+    node: str = ""
+    """Names this process in call logs and routing keys; host name and process id by default."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Peers whose X-Forwarded-For is believed, and who may read /metrics and /readyz besides loopback."""
+    platform_prefix: str = "taobao."
+    """Dropped from the API name in an answer's root, as TOP does."""
+    timestamp_window_s: int = 600
+    """TOP's ten minutes, in either direction."""
+    default_minute_limit: int | None = None
+    """For apps without a minute limit of their own; None = none."""
+    when_limits_unavailable: Literal["local", "deny"] = "local"
+    """Redis down: `local` = each process applies its share of the limits, `deny` = error 10."""
+    service_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """service_id → fixed host:port addresses that win over registered instances."""
+    max_body_bytes: int = 10 * 1024 * 1024
+    """The protocol's bound."""
+    max_params: int = 256
+    """The protocol's bound."""
+    max_connections_per_address: int = 200
+    """A caller's open connections; trusted proxies are exempt."""
+    session_cache_entries: int = 100_000
+    """About 60 MB when full; a session that falls out costs one look-up."""
+    session_cache_s: float = 60.0
+    """A revocation that no announcement brought is in force after this long at the latest."""
+    log_buffer_records: int = 50_000
+    """Call logs that wait for the broker, in memory: about 50 MB when full; past it the oldest are dropped and counted."""
+    log_flush_s: float = 0.2
+    """How long a record may wait for its batch to fill."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Raises SettingsError that names every variable that is missing or wrong."""
+        env = Env(environ, service="gateway")
+        minute_limit = env.integer("DEFAULT_MINUTE_LIMIT", 0)
+        when_down = env.choice("WHEN_LIMITS_UNAVAILABLE", "local", ("local", "deny"))
+        settings = cls(
+            redis_url=env.url(
+                "REDIS_URL", schemes=("redis", "rediss", "memory"), why="limits, sessions, configuration"
+            ),
+            rabbitmq_url=env.url("RABBITMQ_URL", schemes=("amqp", "amqps", "memory"), why="the way of call logs"),
+            internal_keys=env.internal_keys(),
+            master_keys=env.master_keys(),
+            time_zone=env.time_zone(),
+            host=env.text("GATEWAY_HOST", "127.0.0.1"),
+            port=env.integer("GATEWAY_PORT", 8000, high=65535),
+            advertise_host=env.text("ADVERTISE_HOST", "127.0.0.1"),
+            node=env.text("NODE", f"{socket.gethostname()}-{os.getpid()}"),
+            trusted_proxies=env.networks("TRUSTED_PROXIES"),
+            platform_prefix=env.text("PLATFORM_PREFIX", "taobao."),
+            timestamp_window_s=env.integer("TIMESTAMP_WINDOW_S", 600, low=1, high=86400),
+            default_minute_limit=minute_limit or None,
+            when_limits_unavailable="deny" if when_down == "deny" else "local",
+            service_addresses=_addresses(env.words("SERVICE_ADDRESSES")),
+            max_body_bytes=env.integer("MAX_BODY_BYTES", 10 * 1024 * 1024, low=1024),
+            max_params=env.integer("MAX_PARAMS", 256, low=16, high=4096),
+            max_connections_per_address=env.integer("MAX_CONNECTIONS_PER_ADDRESS", 200, low=1),
+            session_cache_entries=env.integer("SESSION_CACHE_ENTRIES", 100_000, low=1),
+            session_cache_s=env.number("SESSION_CACHE_S", 60.0, low=0.0, high=3600.0),
+            log_buffer_records=env.integer("LOG_BUFFER_RECORDS", 50_000, low=500),
+            log_flush_s=env.number("LOG_FLUSH_S", 0.2, low=0.001, high=5.0),
+        )
+        env.finish()
+        return settings
+
+
+def _addresses(words: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """`order-service=10.0.0.5:8013|10.0.0.6:8013`: one word per service."""
+    named = (word.partition("=") for word in words)
+    return {service_id: tuple(a for a in addresses.split("|") if a) for service_id, _, addresses in named}
