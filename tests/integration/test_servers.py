@@ -2,8 +2,12 @@
 
 import asyncio
 import ssl
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from email.message import EmailMessage
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import aio_pika
@@ -16,6 +20,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.servers import Redis, SmtpServer
 from tests.servers.pool import S
+
+ROOT = Path(__file__).parents[2]
 
 
 async def test_mariadb_keeps_what_was_committed_in_a_database_of_the_tests_own(
@@ -101,3 +107,27 @@ def test_a_server_of_ones_own_can_be_paused_killed_and_started_again(own_server:
         server.answers()
     server.start()
     assert server.answers()
+
+
+def test_a_run_that_is_killed_leaves_no_server_and_no_folder_behind() -> None:
+    """SIGKILL runs no finalizer; the keeper, a process of its own, still ends the servers and removes their folder."""
+    script = (
+        "import time\n"
+        "from tests.servers.pool import ServerPool\n"
+        "from tests.servers.redis import Redis\n"
+        "pool = ServerPool()\n"
+        "server = pool.make(Redis)\n"
+        "server.start()\n"
+        "print(server.pid, pool.folder, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        pid, folder = run.stdout.readline().split()
+        assert Path(f"/proc/{pid}").exists()
+        run.kill()
+    for _ in range(600):
+        if not Path(f"/proc/{pid}").exists() and not Path(folder).exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"after 30 s there is still the server {pid} or its folder {folder}")

@@ -74,10 +74,13 @@ class ServerPool:
 
     def close(self) -> None:
         """End every server started here and remove the folder."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=True, cancel_futures=True)
         for server in self._all:
             server.close()
+        if self._threads is not None:
+            self._threads.shutdown(wait=True, cancel_futures=True)
+            # Ctrl-C while they start: a thread that was still preparing has launched its server since.
+            for server in self._all:
+                server.close()
         if self._keeper is not None:
             self._keeper.close()
 

@@ -53,7 +53,9 @@ class Server(ABC):
         """Return when it answers; ServerUnavailable when it ended or took longer than READY_DEADLINE_S."""
         deadline = time.monotonic() + READY_DEADLINE_S
         while True:
-            if self._process is None or (code := self._process.poll()) is not None:
+            process = self._process  # None once another thread has stopped it
+            if process is None or process.poll() is not None:
+                code = process.returncode if process else "none"
                 raise ServerUnavailable(f"{self.name} ended while starting, exit code {code}.\n{self._log_end()}")
             try:
                 if self.answers():
