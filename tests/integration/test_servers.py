@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.servers import Redis, SmtpServer
 from tests.servers.pool import S
+from tests.servers.process import port_is_open
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,16 +119,16 @@ def test_a_run_that_is_killed_leaves_no_server_and_no_folder_behind() -> None:
         "pool = ServerPool()\n"
         "server = pool.make(Redis)\n"
         "server.start()\n"
-        "print(server.pid, pool.folder, flush=True)\n"
+        "print(server.port, pool.folder, flush=True)\n"
         "time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
-        pid, folder = run.stdout.readline().split()
-        assert Path(f"/proc/{pid}").exists()
+        port, folder = run.stdout.readline().split()
+        assert port_is_open(int(port))
         run.kill()
     for _ in range(600):
-        if not Path(f"/proc/{pid}").exists() and not Path(folder).exists():
+        if not port_is_open(int(port)) and not Path(folder).exists():
             return
         time.sleep(0.05)
-    raise AssertionError(f"after 30 s there is still the server {pid} or its folder {folder}")
+    raise AssertionError(f"after 30 s there is still a server on port {port} or its folder {folder}")
