@@ -268,8 +268,11 @@ class IndexVerdict(Record, frozen=True, kw_only=True):
 # --- mail -----------------------------------------------------------------------------------------------------------------------
 
 
-MAIL_ADDRESS = re.compile(r"(?=.{3,254}$)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_ADDRESS = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
+MAIL_ADDRESS = re.compile(rf"(?=.{{3,254}}$){_ADDRESS}")
 """The addresses of HTML's e-mail field, which every mail server takes: no quotes, spaces, comments or other scripts."""
+MAIL_SENDER = re.compile(rf'{_ADDRESS}|[^<>"(),:;@\[\]\\\x00-\x1f\x7f]+ <{_ADDRESS}>')
+"""`a@b.c` or `Name <a@b.c>`."""
 
 
 class Mail(Record, frozen=True, kw_only=True):

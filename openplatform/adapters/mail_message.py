@@ -4,10 +4,9 @@ import re
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import EmailPolicy
-from email.utils import parseaddr
 
 from openplatform.errors import SettingsError, StoreRejected
-from openplatform.records import MAIL_ADDRESS, Mail
+from openplatform.records import MAIL_ADDRESS, MAIL_SENDER, Mail
 
 MAX_SUBJECT = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -47,7 +46,6 @@ def build_message(mail: Mail, sender: str, policy: "EmailPolicy[EmailMessage]", 
 
 def checked_sender(sender: str) -> str:
     """`a@b.c` or `Name <a@b.c>`, as it will stand in From. Raises SettingsError."""
-    name, address = parseaddr(sender)
-    if not MAIL_ADDRESS.fullmatch(address) or _CONTROL.search(sender) or sender not in (address, f"{name} <{address}>"):
+    if not MAIL_SENDER.fullmatch(sender):
         raise SettingsError(f"PAILOU_MAIL_FROM: {sender!r} is neither `a@b.c` nor `Name <a@b.c>`")
     return sender
