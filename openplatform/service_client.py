@@ -126,6 +126,7 @@ class ServiceClient:
     async def _addresses(self, service_id: str) -> list[str]:
         fixed = self._pinned.get(service_id)
         addresses = list(fixed) if fixed else [i.address for i in await self._directory.instances(service_id)]
+        addresses = list(dict.fromkeys(addresses))  # workers behind one port are one address
         random.shuffle(addresses)
         return addresses
 

@@ -4,6 +4,7 @@ Redis' own clock decides who is alive, so that processes whose clocks differ agr
 """
 
 import logging
+import secrets
 from collections.abc import Sequence
 
 import msgspec
@@ -41,7 +42,7 @@ class RedisServiceDirectory:
     """Plays ServiceDirectory over Redis or fakeredis.
 
     While Redis cannot be asked, `instances` answers what it knew at most 10 minutes ago; PlatformUnavailable only when it
-    knows nothing. Of two registrations of one address (a quick restart) the later started one counts.
+    knows nothing. Processes behind one port are one instance each, told apart by the directory object that they beat through.
     """
 
     def __init__(self, client: RedisClient, clock: Clock) -> None:
@@ -50,15 +51,16 @@ class RedisServiceDirectory:
         self._beat = client.register_script(_BEAT)
         self._living = client.register_script(_LIVING)
         self._decoder = msgspec.json.Decoder(Instance)
+        self._process = secrets.token_hex(4)
         self._known: dict[str, tuple[float, tuple[Instance, ...]]] = {}
 
     async def beat(self, instance: Instance) -> None:
         with redis_errors():
-            await self._beat(keys=[_key(instance.service_id)], args=[msgspec.json.encode(instance), LIFETIME_S])
+            await self._beat(keys=[_key(instance.service_id)], args=[self._member(instance), LIFETIME_S])
 
     async def leave(self, instance: Instance) -> None:
         with redis_errors():
-            await self._client.zrem(_key(instance.service_id), msgspec.json.encode(instance))
+            await self._client.zrem(_key(instance.service_id), self._member(instance))
 
     async def instances(self, service_id: str) -> Sequence[Instance]:
         try:
@@ -69,20 +71,18 @@ class RedisServiceDirectory:
             if self._clock.monotonic() - learned_at > STALE_S:
                 raise
             return instances
-        by_address: dict[str, Instance] = {}
-        for instance in self._readable(members):
-            other = by_address.get(instance.address)
-            if other is None or instance.started_at_ms >= other.started_at_ms:
-                by_address[instance.address] = instance
-        living = tuple(by_address[address] for address in sorted(by_address))
+        living = tuple(sorted(self._readable(members), key=lambda instance: instance.address))
         self._known[service_id] = (self._clock.monotonic(), living)
         return living
+
+    def _member(self, instance: Instance) -> bytes:
+        return f"{self._process} ".encode() + msgspec.json.encode(instance)
 
     def _readable(self, members: Sequence[bytes]) -> list[Instance]:
         found = []
         for member in members:
             try:
-                found.append(self._decoder.decode(member))
+                found.append(self._decoder.decode(member.partition(b" ")[2]))
             except msgspec.DecodeError as error:  # one odd registration must not hide the others
                 log.warning("an instance in the directory cannot be read: %s", error)
         return found

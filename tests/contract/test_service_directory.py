@@ -89,11 +89,14 @@ async def test_leaving_takes_effect_at_once(directory: RedisServiceDirectory) ->
     assert list(await directory.instances("order-service")) == [instance(9002)]
 
 
-async def test_a_restart_at_the_same_address_replaces_the_old_registration(directory: RedisServiceDirectory) -> None:
-    """Of two registrations of one address only the one that started later is answered."""
-    await directory.beat(instance(9001, started_at_ms=2, weight=50))
-    await directory.beat(instance(9001, started_at_ms=1))
-    assert list(await directory.instances("order-service")) == [instance(9001, started_at_ms=2, weight=50)]
+async def test_processes_behind_one_port_are_counted_each(redis_client: RedisClient) -> None:
+    """Two workers that share an address are two instances, and one that leaves does not take the other along."""
+    one, other = RedisServiceDirectory(redis_client, SystemClock()), RedisServiceDirectory(redis_client, SystemClock())
+    await one.beat(instance(9001))
+    await other.beat(instance(9001))
+    assert list(await one.instances("order-service")) == [instance(9001), instance(9001)]
+    await one.leave(instance(9001))
+    assert list(await one.instances("order-service")) == [instance(9001)]
 
 
 async def test_an_unreadable_registration_hides_no_other(
