@@ -12,7 +12,7 @@
 | pailou:{cat}:app, :route, :param | hash: key → record as JSON | none | admin | gateway |
 | pailou:session:<token hash> | string: `version AccessToken-as-JSON`, `version ` = revoked | 1 day after it expires | admin | gateway |
 | pailou:announce | channel: something changed | - | admin | gateway |
-| pailou:instances:<service_id> | zset: `process instance-as-JSON` → expiry, epoch s | 15 s after the last beat | every service | every client |
+| pailou:instances:<service_id> | zset: `process instance-as-JSON` → expiry, epoch s | 15 s after a beat | every service | every client |
 | pailou:lock:{<name>} | string: owner's token | 30 s, renewed | monitor, indexer | same |
 | pailou:fence:{<name>} | string: counter | none | monitor, indexer | same |
 
