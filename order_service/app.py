@@ -1,0 +1,120 @@
+"""order_service from the outside: its resources, its ASGI application, its process."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from starlette.types import ASGIApp
+
+from openplatform.adapters.directory_redis import RedisServiceDirectory
+from openplatform.adapters.embedded import Embedded
+from openplatform.adapters.redis_client import open_redis
+from openplatform.errors import PlatformUnavailable
+from openplatform.idempotency import forget_answers
+from openplatform.ports import Clock, ServiceDirectory
+from openplatform.records import Instance
+from openplatform.service_client import open_service_client
+from openplatform.sql import Database, open_database
+from openplatform.web import ServiceProcess, SystemClock, registered, running, service_app
+from order_service import __version__, endpoints, repository
+from order_service.clients import WAREHOUSE_SERVICE_ID, WarehouseClient
+from order_service.service import OrderCancellation, OrderReader
+from order_service.settings import SERVICE_ID, OrderSettings
+from order_service.tables import idempotency_record
+
+log = logging.getLogger(__name__)
+
+_FORGET_EVERY_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What order_service needs of the world."""
+
+    database: Database
+    directory: ServiceDirectory
+    warehouse: WarehouseClient
+    clock: Clock
+
+
+@asynccontextmanager
+async def open_resources(settings: OrderSettings, embedded: Embedded | None = None) -> AsyncIterator[Resources]:
+    """Opens database, directory and client. Nothing is asked yet: a store that is down shows in /readyz.
+
+    Raises SettingsError for memory:// outside the all-in-one.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings.database_url))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
+        directory = RedisServiceDirectory(redis, clock)
+        pinned = {WAREHOUSE_SERVICE_ID: settings.warehouse_addresses} if settings.warehouse_addresses else None
+        services = await stack.enter_async_context(
+            open_service_client(directory, internal_key=settings.internal_keys[0], pinned=pinned)
+        )
+        yield Resources(database, directory, WarehouseClient(services), clock)
+
+
+def create_app(resources: Resources, settings: OrderSettings) -> ASGIApp:
+    """The application over opened resources; does no I/O itself."""
+
+    async def database_answers() -> None:
+        async with resources.database.read() as connection:
+            await repository.ping(connection)
+
+    reader = OrderReader(resources.database, settings.time_zone)
+    routes = endpoints.routes(reader, _cancellation(resources, settings), settings.time_zone)
+    return service_app(routes, internal_keys=settings.internal_keys, checks={"database": database_answers})
+
+
+@asynccontextmanager
+async def open_app(settings: OrderSettings, embedded: Embedded | None = None) -> AsyncIterator[ASGIApp]:
+    """The whole service while inside: resources, application, registration in the directory, the sweeper.
+
+    settings.port is the port that others can reach: it is final when this is called.
+    """
+    instance = Instance(
+        service_id=SERVICE_ID,
+        host=settings.advertise_host,
+        port=settings.port,
+        version=__version__,
+        started_at_ms=int(time.time() * 1000),
+    )
+    async with AsyncExitStack() as stack:
+        resources = await stack.enter_async_context(open_resources(settings, embedded))
+        await stack.enter_async_context(running(_sweep_on(resources, settings), name="order sweeper"))
+        await stack.enter_async_context(registered(resources.directory, instance))
+        yield create_app(resources, settings)
+
+
+def from_env() -> ServiceProcess:
+    """The factory that a server such as uvicorn calls."""
+    settings = OrderSettings.from_env()
+    return ServiceProcess(lambda: open_app(settings))
+
+
+def _cancellation(resources: Resources, settings: OrderSettings) -> OrderCancellation:
+    return OrderCancellation(resources.database, resources.warehouse, resources.clock, settings)
+
+
+async def _sweep_on(resources: Resources, settings: OrderSettings) -> None:
+    """Finishes interrupted cancellations and forgets old answers, for ever."""
+    cancellation = _cancellation(resources, settings)
+    forget_at = resources.clock.monotonic()
+    while True:
+        try:
+            await cancellation.sweep()
+            if resources.clock.monotonic() >= forget_at:
+                before = datetime.fromtimestamp(resources.clock.now(), UTC) - timedelta(days=settings.answers_kept_days)
+                async with resources.database.begin() as connection:
+                    await forget_answers(connection, idempotency_record, before)
+                forget_at = resources.clock.monotonic() + _FORGET_EVERY_S
+        except PlatformUnavailable as error:
+            log.warning("the sweeper waits: %s", error)
+        except Exception:  # the sweeper must outlive whatever happened: nobody else finishes cancellations
+            log.exception("the sweeper failed once")
+        await asyncio.sleep(settings.sweep_every_s)

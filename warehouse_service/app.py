@@ -1,0 +1,103 @@
+"""warehouse_service from the outside: its resources, its ASGI application, its process."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from starlette.types import ASGIApp
+
+from openplatform.adapters.directory_redis import RedisServiceDirectory
+from openplatform.adapters.embedded import Embedded
+from openplatform.adapters.redis_client import open_redis
+from openplatform.errors import PlatformUnavailable
+from openplatform.idempotency import forget_answers
+from openplatform.ports import Clock, ServiceDirectory
+from openplatform.records import Instance
+from openplatform.sql import Database, open_database
+from openplatform.web import ServiceProcess, SystemClock, registered, running, service_app
+from warehouse_service import __version__, endpoints, repository
+from warehouse_service.service import StockService, WarehouseReader
+from warehouse_service.settings import SERVICE_ID, WarehouseSettings
+from warehouse_service.tables import idempotency_record
+
+log = logging.getLogger(__name__)
+
+_FORGET_EVERY_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What warehouse_service needs of the world."""
+
+    database: Database
+    directory: ServiceDirectory
+    clock: Clock
+
+
+@asynccontextmanager
+async def open_resources(settings: WarehouseSettings, embedded: Embedded | None = None) -> AsyncIterator[Resources]:
+    """Opens database and directory. Nothing is asked yet: a store that is down shows in /readyz.
+
+    Raises SettingsError for memory:// outside the all-in-one.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings.database_url))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
+        yield Resources(database, RedisServiceDirectory(redis, clock), clock)
+
+
+def create_app(resources: Resources, settings: WarehouseSettings) -> ASGIApp:
+    """The application over opened resources; does no I/O itself."""
+
+    async def database_answers() -> None:
+        async with resources.database.read() as connection:
+            await repository.ping(connection)
+
+    reader = WarehouseReader(resources.database, settings.time_zone)
+    routes = endpoints.routes(reader, StockService(resources.database, resources.clock), settings.time_zone)
+    return service_app(routes, internal_keys=settings.internal_keys, checks={"database": database_answers})
+
+
+@asynccontextmanager
+async def open_app(settings: WarehouseSettings, embedded: Embedded | None = None) -> AsyncIterator[ASGIApp]:
+    """The whole service while inside: resources, application, registration in the directory, old answers forgotten.
+
+    settings.port is the port that others can reach: it is final when this is called.
+    """
+    instance = Instance(
+        service_id=SERVICE_ID,
+        host=settings.advertise_host,
+        port=settings.port,
+        version=__version__,
+        started_at_ms=int(time.time() * 1000),
+    )
+    async with AsyncExitStack() as stack:
+        resources = await stack.enter_async_context(open_resources(settings, embedded))
+        await stack.enter_async_context(running(_forget_on(resources, settings), name="forget old answers"))
+        await stack.enter_async_context(registered(resources.directory, instance))
+        yield create_app(resources, settings)
+
+
+def from_env() -> ServiceProcess:
+    """The factory that a server such as uvicorn calls."""
+    settings = WarehouseSettings.from_env()
+    return ServiceProcess(lambda: open_app(settings))
+
+
+async def _forget_on(resources: Resources, settings: WarehouseSettings) -> None:
+    """Forgets old answers once an hour, for ever."""
+    while True:
+        before = datetime.fromtimestamp(resources.clock.now(), UTC) - timedelta(days=settings.answers_kept_days)
+        try:
+            async with resources.database.begin() as connection:
+                await forget_answers(connection, idempotency_record, before)
+        except PlatformUnavailable as error:
+            log.warning("old answers are not forgotten now: %s", error)
+        except Exception:  # the next hour may go better
+            log.exception("old answers are not forgotten now")
+        await asyncio.sleep(_FORGET_EVERY_S)

@@ -1,0 +1,8 @@
+"""Alembic's entry: runs the migrations of warehouse_service on the database it was given."""
+
+from alembic import context
+
+from openplatform.sql import run_migrations
+from warehouse_service.tables import metadata
+
+run_migrations(metadata, context.config.get_main_option("sqlalchemy.url") or "")

@@ -1,0 +1,54 @@
+"""Warehouses and stock, shown."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from openplatform.arguments import written_time
+from openplatform.sql import Database
+from warehouse_service import repository
+from warehouse_service.repository import StockFilter
+
+Answer = dict[str, Any]
+
+
+class WarehouseReader:
+    """Answers `open.warehouse.search` and `open.stock.get`. Both raise PlatformUnavailable when the database is down."""
+
+    def __init__(self, database: Database, zone: ZoneInfo) -> None:
+        self._database = database
+        self._zone = zone
+
+    async def warehouses(self, vender_id: int, *, status: int | None, page_no: int, page_size: int) -> Answer:
+        """`{"warehouses": […], "total_results", "page_no", "page_size"}`, sorted by w_id. A page beyond the last is empty."""
+        skipped = (page_no - 1) * page_size
+        async with self._database.read() as connection:
+            total = await repository.count_warehouses(connection, vender_id, status)
+            rows: list[Answer] = []
+            if skipped < total:  # also keeps an offset that no database can count out of the query
+                rows = await repository.find_warehouses(connection, vender_id, status, limit=page_size, offset=skipped)
+        shown = [self._shown(row) for row in rows]
+        return {"warehouses": shown, "total_results": total, "page_no": page_no, "page_size": page_size}
+
+    async def stock(self, wanted: StockFilter, *, page_no: int, page_size: int) -> Answer:
+        """`{"stocks": […], "total_results", "page_no", "page_size"}`, sorted by product_id, then w_id.
+
+        average_cost is yuan as text with two decimals. What the merchant does not have is not in the list.
+        """
+        skipped = (page_no - 1) * page_size
+        async with self._database.read() as connection:
+            total = await repository.count_stock(connection, wanted)
+            rows: list[Answer] = []
+            if skipped < total:
+                rows = await repository.find_stock(connection, wanted, limit=page_size, offset=skipped)
+        shown = [self._shown(row) for row in rows]
+        return {"stocks": shown, "total_results": total, "page_no": page_no, "page_size": page_size}
+
+    def _shown(self, row: Answer) -> Answer:
+        return {name: self._shown_value(value) for name, value in row.items()}
+
+    def _shown_value(self, value: Any) -> Any:
+        if isinstance(value, datetime):
+            return written_time(value, self._zone)
+        return str(value) if isinstance(value, Decimal) else value

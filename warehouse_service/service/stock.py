@@ -1,0 +1,196 @@
+"""Stock held for orders: all lines or none, never below zero, the same call twice counts once.
+
+Holds first, stock second, and stock in the order of (product_id, w_id): two transactions that meet wait for each other in one
+direction only. What the database still calls a deadlock, openplatform.sql.Database.run repeats.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from openplatform.errors import OpenPlatformError, business_error
+from openplatform.idempotency import CallKey, change_once
+from openplatform.ports import Clock
+from openplatform.sql import Database
+from openplatform.web import Caller
+from warehouse_service import repository
+from warehouse_service.repository import DEDUCTED, HELD, Cause, Hold, Kind
+from warehouse_service.service.lines import Line, Release
+from warehouse_service.tables import idempotency_record
+
+Answer = dict[str, Any]
+
+
+class StockService:
+    """Answers `open.stock.lock`, `.unlock` and `.deduct`: `{"order_id", "items": [{"product_id", "w_id", "cnt"}, …]}`.
+
+    All of them raise ServiceRejected with nothing changed, and PlatformUnavailable when the database is down.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def lock(self, caller: Caller, order_id: int, lines: Sequence[Line], key: CallKey) -> Answer:
+        """Holds every line for the order, or none.
+
+        A product that the order holds already in the same number and warehouse is left as it is. Raises ServiceRejected:
+        `isv.stock-not-enough`, `isv.stock-not-exists`, `isv.warehouse-disabled`, `isv.stock-hold-conflict`.
+        """
+        return await self._once(key, partial(self._lock, self._cause(caller, order_id), order_id, lines))
+
+    async def unlock(self, caller: Caller, order_id: int, releases: Sequence[Release] | None, key: CallKey) -> Answer:
+        """Releases what the order holds; items = what was released. None = everything, and nothing held is fine.
+
+        Raises ServiceRejected `isv.stock-not-held` for a named product that is not held, or not in that number.
+        """
+        return await self._once(key, partial(self._unlock, self._cause(caller, order_id), order_id, releases))
+
+    async def deduct(self, caller: Caller, order_id: int, key: CallKey) -> Answer:
+        """What the order holds leaves the warehouse; items = all that has left for the order, so a repeat answers the same.
+
+        Raises ServiceRejected `isv.stock-not-held` when the order neither holds nor has taken anything.
+        """
+        return await self._once(key, partial(self._deduct, self._cause(caller, order_id), order_id))
+
+    async def _once(self, key: CallKey, change: Any) -> Answer:
+        return await change_once(self._database, idempotency_record, key, self._clock, change)
+
+    async def _lock(self, cause: Cause, order_id: int, lines: Sequence[Line], connection: AsyncConnection) -> Answer:
+        wanted = await _placed(connection, cause.vender_id, order_id, lines)
+        present = {hold.product_id: hold for hold in await repository.find_holds(connection, cause.vender_id, order_id)}
+        new = []
+        for hold in wanted:
+            other = present.get(hold.product_id)
+            if other is None:
+                new.append(hold)
+            elif (other.w_id, other.cnt) != (hold.w_id, hold.cnt):
+                raise _conflict(hold, other)
+        if new:
+            await repository.add_holds(connection, new, cause.at)
+        for hold in new:
+            line = (hold.product_id, hold.w_id, hold.cnt)
+            if not await repository.hold_stock(connection, cause.vender_id, *line, cause.at):
+                raise await _why_not(connection, hold)
+            await _record(connection, Kind.LOCK, cause, *line)
+        return _answer(order_id, wanted)
+
+    async def _unlock(
+        self, cause: Cause, order_id: int, releases: Sequence[Release] | None, connection: AsyncConnection
+    ) -> Answer:
+        holds = await repository.find_holds(connection, cause.vender_id, order_id, to_change=True)
+        held = {hold.product_id: hold for hold in holds if hold.state == HELD}
+        if releases is None:
+            releases = [Release(product_id=product_id) for product_id in held]
+        released = []
+        for release in sorted(releases, key=lambda release: release.product_id):
+            hold = held.get(release.product_id)
+            if hold is None or (release.cnt or 0) > hold.cnt:
+                raise _not_held(order_id, release, hold)
+            cnt = hold.cnt if release.cnt is None else release.cnt
+            if cnt == hold.cnt:
+                await repository.delete_hold(connection, hold)
+            else:
+                await repository.shrink_hold(connection, hold, cnt, cause.at)
+            line = (hold.product_id, hold.w_id, cnt)
+            if not await repository.release_stock(connection, cause.vender_id, *line, cause.at):
+                raise _broken(hold)
+            await _record(connection, Kind.UNLOCK, cause, *line)
+            released.append(
+                Hold(order_id=order_id, vender_id=cause.vender_id, product_id=line[0], w_id=line[1], cnt=cnt)
+            )
+        return _answer(order_id, released)
+
+    async def _deduct(self, cause: Cause, order_id: int, connection: AsyncConnection) -> Answer:
+        holds = await repository.find_holds(connection, cause.vender_id, order_id, to_change=True)
+        if not holds:
+            raise business_error("isv.stock-not-held", f"order {order_id} holds no stock", http_status=409)
+        for hold in holds:
+            if hold.state == DEDUCTED:
+                continue
+            await repository.mark_deducted(connection, hold, cause.at)
+            line = (hold.product_id, hold.w_id, hold.cnt)
+            if not await repository.take_stock(connection, cause.vender_id, *line, cause.at):
+                raise _broken(hold)
+            await _record(connection, Kind.DEDUCT, cause, *line)
+        return _answer(order_id, holds)
+
+    def _cause(self, caller: Caller, order_id: int) -> Cause:
+        return Cause(
+            vender_id=caller.vender_id,
+            reference=f"order:{order_id}",
+            app_key=caller.app_key,
+            request_id=caller.request_id,
+            at=datetime.fromtimestamp(self._clock.now(), UTC),
+        )
+
+
+async def _placed(connection: AsyncConnection, vender_id: int, order_id: int, lines: Sequence[Line]) -> list[Hold]:
+    """The lines as holds, warehouses by number, in the order in which all transactions take them."""
+    codes = {line.warehouse_sn for line in lines if line.warehouse_sn is not None}
+    numbers = await repository.find_by_code(connection, vender_id, codes) if codes else {}
+    holds = []
+    for line in lines:
+        w_id = line.w_id if line.warehouse_sn is None else numbers.get(line.warehouse_sn)
+        if w_id is None:
+            raise _not_exists(line.product_id, line.warehouse_sn)
+        holds.append(Hold(order_id=order_id, vender_id=vender_id, product_id=line.product_id, w_id=w_id, cnt=line.cnt))
+    return sorted(holds, key=lambda hold: (hold.product_id, hold.w_id))
+
+
+async def _record(connection: AsyncConnection, kind: Kind, cause: Cause, product_id: int, w_id: int, cnt: int) -> None:
+    # This transaction has just changed the row, so nobody else can have changed it since.
+    after = await repository.find_counts(connection, cause.vender_id, product_id, w_id)
+    if after is None:
+        raise RuntimeError(f"product {product_id} in warehouse {w_id} vanished under its lock")
+    await repository.add_movement(connection, kind, cause, product_id, w_id, cnt, after)
+
+
+async def _why_not(connection: AsyncConnection, hold: Hold) -> OpenPlatformError:
+    counts = await repository.find_counts(connection, hold.vender_id, hold.product_id, hold.w_id)
+    if counts is None:
+        return _not_exists(hold.product_id, hold.w_id)
+    if counts.warehouse_status != 1:
+        return business_error(
+            "isv.warehouse-disabled", f"warehouse {hold.w_id} is disabled: its stock cannot be held", http_status=409
+        )
+    return business_error(
+        "isv.stock-not-enough",
+        f"product {hold.product_id} in warehouse {hold.w_id}: {hold.cnt} asked for, {counts.available_cnt} available",
+        http_status=409,
+    )
+
+
+def _not_exists(product_id: int, warehouse: object) -> OpenPlatformError:
+    return business_error(
+        "isv.stock-not-exists", f"there is no product {product_id} in warehouse {warehouse}", http_status=404
+    )
+
+
+def _conflict(wanted: Hold, present: Hold) -> OpenPlatformError:
+    return business_error(
+        "isv.stock-hold-conflict",
+        f"order {wanted.order_id} holds {present.cnt} of product {wanted.product_id} in warehouse {present.w_id} already, "
+        f"not {wanted.cnt} in warehouse {wanted.w_id}: unlock it first",
+        http_status=409,
+    )
+
+
+def _not_held(order_id: int, release: Release, hold: Hold | None) -> OpenPlatformError:
+    held = 0 if hold is None else hold.cnt
+    asked = "" if release.cnt is None else f", not {release.cnt}"
+    return business_error(
+        "isv.stock-not-held", f"order {order_id} holds {held} of product {release.product_id}{asked}", http_status=409
+    )
+
+
+def _broken(hold: Hold) -> Exception:
+    return RuntimeError(f"the stock of {hold} holds less than its orders do")
+
+
+def _answer(order_id: int, holds: Sequence[Hold]) -> Answer:
+    items = [{"product_id": hold.product_id, "w_id": hold.w_id, "cnt": hold.cnt} for hold in holds]
+    return {"order_id": order_id, "items": items}
