@@ -1,14 +1,22 @@
-"""URL scheme → adapter: the only place where a setting decides which technology plays a role."""
+"""URL scheme → adapter: the only place where a setting decides which technology plays a role.
 
+The log queue's and store's drivers are imported when they are chosen: a gateway need not hold Elasticsearch's client in memory.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.mailer_outbox import OutboxMailer
 from openplatform.adapters.mailer_smtp import DEFAULT_PORTS, SmtpMailer
 from openplatform.errors import SettingsError
-from openplatform.ports import Mailer
+from openplatform.ports import CallLogConsumer, CallLogPublisher, CallLogStore, Mailer
 
 MAILER_SCHEMES = ("outbox", *DEFAULT_PORTS)
+LOG_QUEUE_SCHEMES = ("amqp", "amqps", "memory")
+LOG_STORE_SCHEMES = ("http", "https", "sqlite")
 
 
 def open_mailer(url: str, sender: str) -> Mailer:
@@ -25,3 +33,69 @@ def open_mailer(url: str, sender: str) -> Mailer:
     if parts.scheme in DEFAULT_PORTS:
         return SmtpMailer(url, sender=sender)
     raise SettingsError(f"PAILOU_MAILER_URL: {parts.scheme}:// is none of {', '.join(MAILER_SCHEMES)}")
+
+
+@asynccontextmanager
+async def open_log_publisher(url: str, embedded: Embedded | None) -> AsyncIterator[CallLogPublisher]:
+    """`amqp://user:password@host/vhost`, `amqps://…` or, in the all-in-one, `memory://`. Connects at the first batch.
+
+    Raises SettingsError for another scheme, and for memory:// outside the all-in-one.
+    """
+    if _is_memory_queue(url, embedded) and embedded is not None:
+        from openplatform.adapters.call_log_queue_memory import MemoryCallLogPublisher
+
+        yield MemoryCallLogPublisher(embedded)
+        return
+    from openplatform.adapters.call_log_queue_rabbitmq import open_rabbitmq_publisher
+
+    async with open_rabbitmq_publisher(url) as publisher:
+        yield publisher
+
+
+@asynccontextmanager
+async def open_log_consumer(url: str, embedded: Embedded | None) -> AsyncIterator[CallLogConsumer]:
+    """The other end of the same queue; same URLs, same errors."""
+    if _is_memory_queue(url, embedded) and embedded is not None:
+        from openplatform.adapters.call_log_queue_memory import MemoryCallLogConsumer
+
+        yield MemoryCallLogConsumer(embedded)
+        return
+    from openplatform.adapters.call_log_queue_rabbitmq import open_rabbitmq_consumer
+
+    async with open_rabbitmq_consumer(url) as consumer:
+        yield consumer
+
+
+@asynccontextmanager
+async def open_log_store(url: str) -> AsyncIterator[CallLogStore]:
+    """`http://host:9200`, `https://user:password@host:9200` (Elasticsearch) or `sqlite:///file` (`sqlite:////absolute/file`).
+
+    Elasticsearch is not asked for anything yet. Raises SettingsError.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme == "sqlite":
+        from openplatform.adapters.call_log_store_sqlite import open_sqlite_store
+
+        path = url.removeprefix("sqlite:///")
+        if path in (url, ""):
+            raise SettingsError("PAILOU_ELASTICSEARCH_URL: sqlite:/// needs a file, e.g. sqlite:///var/call-logs.db")
+        async with open_sqlite_store(Path(path)) as sqlite_store:
+            yield sqlite_store
+    elif scheme in LOG_STORE_SCHEMES:
+        from openplatform.adapters.call_log_store_elasticsearch import open_elasticsearch_store
+
+        async with open_elasticsearch_store(url) as elasticsearch_store:
+            yield elasticsearch_store
+    else:
+        raise SettingsError(f"PAILOU_ELASTICSEARCH_URL: {scheme}:// is none of {', '.join(LOG_STORE_SCHEMES)}")
+
+
+def _is_memory_queue(url: str, embedded: Embedded | None) -> bool:
+    scheme = urlsplit(url).scheme
+    if scheme not in LOG_QUEUE_SCHEMES:
+        raise SettingsError(f"PAILOU_RABBITMQ_URL: {scheme}:// is none of {', '.join(LOG_QUEUE_SCHEMES)}")
+    if scheme == "memory" and embedded is None:
+        raise SettingsError(
+            "PAILOU_RABBITMQ_URL: memory:// works in `pailou dev` only, since its queue lives in one process"
+        )
+    return scheme == "memory"

@@ -1,0 +1,177 @@
+"""The log queue over RabbitMQ: confirmed publishing at the gateway's end, acknowledged consuming at the indexer's."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+
+from openplatform.adapters.rabbitmq_topology import (
+    DEAD,
+    EXCHANGE,
+    PREFETCH,
+    QUEUE,
+    ROUTING_PREFIX,
+    SETTLE_TIMEOUT_S,
+    LogChannel,
+    on_loss,
+    rabbitmq_errors,
+)
+from openplatform.errors import PlatformUnavailable
+from openplatform.ports import LogDelivery
+
+log = logging.getLogger(__name__)
+
+PUBLISH_TIMEOUT_S = 5.0
+"""A confirm takes 1 ms; a broker with an alarm never sends one. What timed out may still arrive: readers drop duplicates."""
+_DEPTH_TIMEOUT_S = 2.0
+_RECONNECT_LOW_S, _RECONNECT_HIGH_S = 0.2, 5.0
+
+
+class RabbitMqCallLogPublisher:
+    """Plays CallLogPublisher: persistent, mandatory, confirmed messages with the routing key `call.<node>`.
+
+    Batches may be published at the same time; a failure gives the connection up, since nobody knows what of it still works.
+    """
+
+    def __init__(self, channel: LogChannel, *, timeout_s: float = PUBLISH_TIMEOUT_S) -> None:
+        self._channel = channel
+        self._timeout_s = timeout_s
+
+    async def publish(self, batch: bytes, *, node: str) -> None:
+        await _publish(self._channel, EXCHANGE, ROUTING_PREFIX + node, batch, {}, self._timeout_s)
+
+
+class RabbitMqCallLogConsumer:
+    """Plays CallLogConsumer.
+
+    consuming: a channel with prefetch; side: another connection, for depths and dead letters, since a broker with an alarm
+    stops reading from connections that publish, acknowledgements included.
+    """
+
+    def __init__(self, consuming: LogChannel, side: LogChannel) -> None:
+        self._consuming = consuming
+        self._side = side
+
+    async def deliveries(self) -> AsyncIterator[LogDelivery]:
+        delay_s = _RECONNECT_LOW_S
+        try:
+            while True:
+                try:
+                    with rabbitmq_errors():
+                        arrivals = await self._consume()
+                except PlatformUnavailable as error:
+                    log.warning("no call logs from RabbitMQ, next try in %.1f s: %s", delay_s, error.sub_msg)
+                    await asyncio.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311  # spreads reconnections
+                    delay_s = min(delay_s * 2, _RECONNECT_HIGH_S)
+                    continue
+                delay_s = _RECONNECT_LOW_S
+                while (delivery := await arrivals.get()) is not None:
+                    yield delivery
+                log.warning("the channel to RabbitMQ was lost; what is not acknowledged comes again")
+        finally:
+            self._consuming.drop()
+
+    async def _consume(self) -> "asyncio.Queue[RabbitMqLogDelivery | None]":
+        """Starts consuming on a channel of its own; the queue ends with None when that channel is lost."""
+        self._consuming.drop()
+        channel = await self._consuming.open()
+        arrivals: asyncio.Queue[RabbitMqLogDelivery | None] = asyncio.Queue()
+
+        def lost() -> None:
+            while not arrivals.empty():  # they come again on the next channel
+                arrivals.get_nowait()
+            arrivals.put_nowait(None)
+
+        async def arrived(message: AbstractIncomingMessage) -> None:
+            arrivals.put_nowait(RabbitMqLogDelivery(message, self._side))
+
+        await on_loss(channel, lost)
+        async with asyncio.timeout(SETTLE_TIMEOUT_S):
+            queue = await channel.get_queue(QUEUE, ensure=False)
+            await queue.consume(arrived)
+        return arrivals
+
+    async def depth(self) -> int:
+        with rabbitmq_errors():
+            async with asyncio.timeout(_DEPTH_TIMEOUT_S):
+                channel = await (await self._side.open()).get_underlay_channel()
+                answer = await channel.queue_declare(QUEUE, passive=True)
+        return answer.message_count or 0
+
+
+class RabbitMqLogDelivery:
+    """Plays LogDelivery. It belongs to the channel it came by: when that is gone, it comes again by another one."""
+
+    def __init__(self, message: AbstractIncomingMessage, dead_letters: LogChannel) -> None:
+        self.body = message.body
+        self.redelivered = bool(message.redelivered)
+        self._message = message
+        self._dead_letters = dead_letters
+
+    async def ack(self) -> None:
+        with rabbitmq_errors():
+            async with asyncio.timeout(SETTLE_TIMEOUT_S):
+                await self._message.ack()
+
+    async def requeue(self) -> None:
+        with rabbitmq_errors():
+            async with asyncio.timeout(SETTLE_TIMEOUT_S):
+                await self._message.nack(requeue=True)
+
+    async def reject(self, reason: str) -> None:
+        # Published and confirmed before the ack: the broker's own dead-lettering has no reason and may lose the message.
+        await self.dead_letter(self.body, reason)
+        await self.ack()
+
+    async def dead_letter(self, record: bytes, reason: str) -> None:
+        routing_key = self._message.routing_key or ""
+        await _publish(self._dead_letters, DEAD, routing_key, record, {"x-reason": reason[:1000]}, PUBLISH_TIMEOUT_S)
+
+
+@asynccontextmanager
+async def open_rabbitmq_publisher(
+    url: str, *, timeout_s: float = PUBLISH_TIMEOUT_S
+) -> AsyncIterator[RabbitMqCallLogPublisher]:
+    """url: `amqp://user:password@host:port/vhost`. Connects at the first batch."""
+    channel = LogChannel(url)
+    try:
+        yield RabbitMqCallLogPublisher(channel, timeout_s=timeout_s)
+    finally:
+        await channel.close()
+
+
+@asynccontextmanager
+async def open_rabbitmq_consumer(url: str) -> AsyncIterator[RabbitMqCallLogConsumer]:
+    """Connects when deliveries are asked for."""
+    consuming, side = LogChannel(url, prefetch=PREFETCH), LogChannel(url)
+    try:
+        yield RabbitMqCallLogConsumer(consuming, side)
+    finally:
+        await consuming.close()
+        await side.close()
+
+
+async def _publish(
+    via: LogChannel, exchange: str, routing_key: str, body: bytes, headers: dict[str, str], timeout_s: float
+) -> None:
+    channel: AbstractChannel | None = None
+    try:
+        with rabbitmq_errors():
+            async with asyncio.timeout(timeout_s):
+                channel = await via.open()
+                target = await channel.get_exchange(exchange, ensure=False)
+                message = aio_pika.Message(
+                    body,
+                    headers=dict(headers),
+                    content_type="application/x-ndjson",
+                    delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+                )
+                await target.publish(message, routing_key, mandatory=True)
+    except PlatformUnavailable:
+        if channel is not None:
+            via.drop(channel)
+        raise

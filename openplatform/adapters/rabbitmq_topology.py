@@ -1,0 +1,152 @@
+"""Where call logs pass through RabbitMQ: exchanges, queues and bindings, and the channel that declares them whenever it opens.
+
+gateway.logs (topic) --call.#--> gateway.logs.index (quorum) --what can never be indexed--> gateway.logs.dead
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
+
+from openplatform.errors import PLATFORM_UNAVAILABLE
+
+log = logging.getLogger(__name__)
+
+EXCHANGE = "gateway.logs"
+QUEUE = "gateway.logs.index"
+DEAD = "gateway.logs.dead"
+"""Name of the dead letters' exchange and of their queue."""
+ROUTING_PREFIX = "call."
+PREFETCH = 8
+"""Unsettled messages per consumer; of ≤ 500 records each: 4,000 records in memory."""
+
+OPEN_TIMEOUT_S = 5.0
+SETTLE_TIMEOUT_S = 5.0
+"""An ack only leaves the process; it waits while the socket is full."""
+_CLOSE_TIMEOUT_S = 2.0
+_HEARTBEAT_S = 10
+"""A broker that hangs or is cut off is noticed after three of them; the default of 60 s would take three minutes."""
+
+
+@contextmanager
+def rabbitmq_errors() -> Iterator[None]:
+    """Turns whatever the driver raises inside the block into PlatformUnavailable; usable around awaits.
+
+    A connection that closes *cancels* whoever waits on it, without anybody having cancelled the task: that, too, is an error
+    of the broker.
+    """
+    try:
+        yield
+    except (AMQPError, ChannelInvalidStateError, OSError, TimeoutError) as error:
+        raise PLATFORM_UNAVAILABLE(f"rabbitmq: {type(error).__name__}") from error
+    except RuntimeError as error:  # the driver's word for "the connection was not opened" or "is closed"
+        raise PLATFORM_UNAVAILABLE(f"rabbitmq: {error}") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise PLATFORM_UNAVAILABLE("rabbitmq: the connection was closed") from error
+
+
+class LogChannel:
+    """One connection with one channel, opened when asked for; opening declares the topology.
+
+    The driver's own reconnecting channel is not used: it hides whether the topology is there again, and messages that were
+    taken before the loss look settleable after it.
+    prefetch: 0 = this channel does not consume.
+    """
+
+    def __init__(self, url: str, *, prefetch: int = 0) -> None:
+        self._url = url
+        self._prefetch = prefetch
+        self._connection: AbstractConnection | None = None
+        self._channel: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> AbstractChannel:
+        """The living channel, or a new one. Raises what the driver raises: call it inside `rabbitmq_errors()`."""
+        if (channel := self._living()) is not None:
+            return channel
+        async with self._opening:
+            if (channel := self._living()) is not None:
+                return channel
+            self.drop()
+            try:
+                async with asyncio.timeout(OPEN_TIMEOUT_S):
+                    self._channel = await self._connect()
+            except BaseException:
+                self.drop()
+                raise
+            return self._channel
+
+    def _living(self) -> AbstractChannel | None:
+        return None if self._channel is None or self._channel.is_closed else self._channel
+
+    async def _connect(self) -> AbstractChannel:
+        self._connection = await aio_pika.connect(self._url, heartbeat=_HEARTBEAT_S, timeout=OPEN_TIMEOUT_S)
+        channel = self._connection.channel(publisher_confirms=True, on_return_raises=True)
+        await channel.initialize()
+        if self._prefetch:
+            await channel.set_qos(prefetch_count=self._prefetch)
+        await declare_topology(channel, server_major=_server_major(self._connection))
+        return channel
+
+    def drop(self, channel: AbstractChannel | None = None) -> None:
+        """Forgets the connection and closes it in the background; with `channel`, only if it is still this one's."""
+        if channel is not None and channel is not self._channel:
+            return
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None:
+            task = asyncio.create_task(_close(connection))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Closes the connection; unsettled messages go back to their queue."""
+        self.drop()
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+
+async def declare_topology(channel: AbstractChannel, *, server_major: int) -> None:
+    """Creates what is missing. Every publisher does it too, so that nothing is unroutable before the first indexer starts."""
+    dead = await channel.declare_exchange(DEAD, aio_pika.ExchangeType.FANOUT, durable=True)
+    dead_queue = await channel.declare_queue(DEAD, durable=True, arguments={"x-queue-type": "quorum"})
+    await dead_queue.bind(dead)
+    logs = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
+    arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-dead-letter-exchange": DEAD}
+    if server_major >= 4:
+        # Version 4 drops a message after 20 deliveries unless told otherwise; 3.x has no limit and refuses the number.
+        arguments["x-delivery-limit"] = -1
+    queue = await channel.declare_queue(QUEUE, durable=True, arguments=arguments)
+    await queue.bind(logs, ROUTING_PREFIX + "#")
+
+
+async def on_loss(channel: AbstractChannel, lost: Callable[[], None]) -> None:
+    """Calls `lost` when the channel ends, and when the broker takes its consumer away (the queue was deleted)."""
+    channel.close_callbacks.add(lambda *_: lost())
+    underlay = await channel.get_underlay_channel()
+    underlay.on_consumer_cancel_callbacks.add(lambda _: lost())
+
+
+def _server_major(connection: AbstractConnection) -> int:
+    transport = connection.transport
+    properties = {} if transport is None else transport.connection.server_properties
+    version = properties.get("version", b"")
+    text = version.decode() if isinstance(version, bytes) else str(version)
+    head = text.partition(".")[0]
+    return int(head) if head.isdigit() else 3
+
+
+async def _close(connection: AbstractConnection) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            await connection.close()
+    except Exception as error:  # it is being given up: whatever is wrong with it does not matter any more
+        log.debug("a connection to RabbitMQ did not close cleanly: %r", error)
