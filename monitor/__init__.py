@@ -1,0 +1,1 @@
+"""Watches the call logs: rules, alerts and the mails about them, in a database of its own."""

@@ -1,0 +1,93 @@
+"""The monitor's database. migrations/ builds what stands here. Times are UTC."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from openplatform.sql import NAMING, BigId, UtcDateTime
+
+metadata = sa.MetaData(naming_convention=NAMING)
+
+# Compared byte by byte: MySQL's default collation takes `Ops@x` and `ops@x` for one recipient and would refuse the second mail.
+Recipient = sa.String(254).with_variant(mysql.VARCHAR(254, collation="utf8mb4_bin"), "mysql", "mariadb")
+# A table of fifty APIs as HTML passes the 64 KiB of TEXT.
+Body = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+
+alert_rule = sa.Table(
+    "alert_rule",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False, unique=True),
+    sa.Column("api_name", sa.String(100), comment="NULL = all APIs that have no rule of their own for the metric"),
+    sa.Column("metric", sa.String(20), nullable=False, comment="mean_ms, p95_ms, error_rate (percent), blind (lag, s)"),
+    sa.Column("threshold", sa.Double, nullable=False, comment="in the metric's unit; over it = alert"),
+    sa.Column("window_s", sa.Integer, nullable=False),
+    sa.Column("min_calls", sa.Integer, nullable=False, comment="below it an API is not judged"),
+    sa.Column("severity", sa.String(10), nullable=False, comment="critical, warning"),
+    sa.Column("recipients", sa.String(2000), nullable=False, comment="mail addresses, comma-separated"),
+    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, comment="1 = follows the settings, more = edited by operators"),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("update_time", UtcDateTime, nullable=False),
+    mysql_charset="utf8mb4",
+    mysql_engine="InnoDB",
+)
+
+alert_event = sa.Table(
+    "alert_event",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("rule_id", sa.BigInteger, sa.ForeignKey("alert_rule.id"), nullable=False),
+    sa.Column("alert_group", sa.String(50), nullable=False, comment="events of one group share mails"),
+    sa.Column("api_name", sa.String(100), comment="NULL = the rule watches no single API"),
+    sa.Column("value", sa.Double, comment="latest, in the metric's unit; NULL = nothing could be asked"),
+    sa.Column("peak", sa.Double, comment="worst so far"),
+    sa.Column("calls", sa.BigInteger),
+    sa.Column("errors", sa.BigInteger),
+    sa.Column("p95_ms", sa.Double),
+    sa.Column("detail", sa.String(255), nullable=False),
+    sa.Column("thread_id", sa.String(250), nullable=False, comment="what its mails refer to"),
+    sa.Column("clean_windows", sa.Integer, nullable=False, comment="windows under the limit in a row, until now"),
+    sa.Column("opened_at", UtcDateTime, nullable=False, comment="end of the first window over the limit"),
+    sa.Column("seen_at", UtcDateTime, nullable=False, comment="end of the latest window over the limit"),
+    sa.Column("notified_at", UtcDateTime, nullable=False, comment="end of the window that last wrote a mail"),
+    sa.Column("closed_at", UtcDateTime, comment="NULL = open"),
+    sa.Index(None, "closed_at", "rule_id"),
+    mysql_charset="utf8mb4",
+    mysql_engine="InnoDB",
+)
+
+mail_outbox = sa.Table(
+    "mail_outbox",
+    metadata,
+    sa.Column("id", BigId, primary_key=True),
+    sa.Column("rule_id", sa.BigInteger, sa.ForeignKey("alert_rule.id"), nullable=False),
+    sa.Column("alert_group", sa.String(50), nullable=False),
+    sa.Column("window_start", UtcDateTime, nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False, comment="opened, reminder, closed"),
+    sa.Column("recipient", Recipient, nullable=False),
+    sa.Column("subject", sa.String(255), nullable=False),
+    sa.Column("body_text", Body, nullable=False),
+    sa.Column("body_html", Body, nullable=False),
+    sa.Column("message_id", sa.String(250), nullable=False),
+    sa.Column("thread_id", sa.String(250), nullable=False),
+    sa.Column("state", sa.String(10), nullable=False, comment="waiting, sending, sent, bad (refused for good)"),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", UtcDateTime, nullable=False, comment="not before; while sending: given up by its sender then"),
+    sa.Column("last_error", sa.String(255), nullable=False),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("sent_at", UtcDateTime),
+    # The last word on "one mail per alert": whatever locks do, a second row does not go in.
+    sa.UniqueConstraint("rule_id", "alert_group", "window_start", "kind", "recipient", name="uq_mail_outbox_alert"),
+    sa.Index(None, "state", "next_at"),
+    mysql_charset="utf8mb4",
+    mysql_engine="InnoDB",
+)
+
+evaluated_minute = sa.Table(
+    "evaluated_minute",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False, comment="always 1: the table has one row"),
+    sa.Column("minute", sa.BigInteger, nullable=False, comment="minutes since the epoch; 0 = none yet; only grows"),
+    mysql_charset="utf8mb4",
+    mysql_engine="InnoDB",
+)
