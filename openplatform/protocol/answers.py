@@ -45,10 +45,10 @@ def render_success(
     if not as_json:
         return _xml_success(body, root, request_id, list_items)
     # The usual small answer: checked, and joined into its envelope byte by byte.
-    if not isinstance(orjson.loads(body), dict):
-        raise ValueError("not a JSON object")
     if b"\\u" in body:
         body = _without_escapes(body)
+    if not isinstance(orjson.loads(body), dict):
+        raise ValueError("not a JSON object")
     if b'"request_id"' in body or (b"[" in body and not simplify):
         body = _reshape(body, list_items, wrap=not simplify, top=True)
     inner = body.strip()[1:-1].rstrip()
@@ -110,7 +110,7 @@ def _reshape(raw: bytes, list_items: Mapping[str, str], *, wrap: bool, top: bool
                 member = _reshape(member, list_items, wrap=True)
             elif first == b"[":
                 items = b",".join([_reshape_item(bytes(item), list_items) for item in _array.decode(member)])
-                member = b'{"' + item_name(name, list_items).encode() + b'":[' + items + b"]}"
+                member = b"{" + orjson.dumps(item_name(name, list_items)) + b":[" + items + b"]}"
         parts.append(orjson.dumps(name) + b":" + member)
     return b"{" + b",".join(parts) + b"}"
 

@@ -158,10 +158,6 @@ def _json_members(body: bytes) -> list[tuple[str, str]]:
         pairs = [(name, msgspec.json.decode(raw, type=str) if bytes(raw[:1]) == b'"' else bytes(raw).decode()) for name, raw in (
             (name, memoryview(members[name])) for name in names
         )]  # fmt: skip
-        # An escaped lone surrogate has no UTF-8 form.
-        "".join([name + value for name, value in pairs]).encode()
-    except UnicodeEncodeError:
-        raise INVALID_ENCODING() from None
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise INVALID_ARGUMENT("the body is not a JSON object", name="body") from None
     return pairs

@@ -5,7 +5,8 @@ from xml.sax.saxutils import escape
 
 # https://www.w3.org/TR/xml/#charsets
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NOT_IN_NAMES = re.compile(r"[^\w.\-]")
+_NOT_IN_NAMES = re.compile("[^A-Za-z0-9_.\u4e00-\u9fff-]")
+_STARTS_NAME = re.compile("[A-Za-z_\u4e00-\u9fff]")
 
 
 def declaration() -> str:
@@ -15,7 +16,7 @@ def declaration() -> str:
 def open_tag(name: str) -> str:
     """The opening tag of an element; what a name cannot hold becomes `_`."""
     name = _NOT_IN_NAMES.sub("_", name)
-    if not name or not (name[0].isalpha() or name[0] == "_"):
+    if _STARTS_NAME.match(name) is None:
         name = "_" + name
     return f"<{name}>"
 
