@@ -10,41 +10,23 @@ from tests.servers import free_port as find_free_port
 from tests.servers.elasticsearch import delete_everything
 from tests.servers.mariadb import drop_database
 from tests.servers.mariadb import fresh_database as create_database
+from tests.servers.plugin import ServersPlugin
 from tests.servers.pool import S, ServerPool
 from tests.servers.rabbitmq import delete_vhost, fresh_vhost
 from tests.servers.redis import flush
 
-POOL = pytest.StashKey[ServerPool]()
-KINDS: dict[str, type[Server]] = {
-    "mariadb_url": MariaDB,
-    "redis_url": Redis,
-    "rabbitmq_server_url": RabbitMQ,
-    "elasticsearch_url": Elasticsearch,
-}
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One pool per run; it starts nothing by itself."""
-    config.stash[POOL] = ServerPool()
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start in the background what the collected tests will ask for, so that the slow ones start side by side."""
-    if not session.config.option.collectonly:
-        wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-        session.config.stash[POOL].begin(*(kind for name, kind in KINDS.items() if name in wanted))
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop what was started, also after Ctrl-C."""
-    if pool := config.stash.get(POOL, None):
-        pool.close()
+    """One set of servers per run, handed to fixtures as `servers`."""
+    config.pluginmanager.register(ServersPlugin(), "pailou-servers")
 
 
 @pytest.fixture(scope="session")
 def servers(pytestconfig: pytest.Config) -> ServerPool:
     """The run's servers, and its temporary folder."""
-    return pytestconfig.stash[POOL]
+    plugin = pytestconfig.pluginmanager.get_plugin("pailou-servers")
+    assert isinstance(plugin, ServersPlugin)
+    return plugin.pool
 
 
 @pytest.fixture(scope="session")
