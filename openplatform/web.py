@@ -19,9 +19,9 @@ from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from openplatform.errors import OpenPlatformError, business_error
+from openplatform.errors import PLATFORM_UNAVAILABLE, OpenPlatformError, business_error
 from openplatform.lifetime import draining
 from openplatform.lifetime import registered as registered  # every service's app.py takes both from here
 from openplatform.lifetime import running as running
@@ -71,12 +71,17 @@ def caller_of(request: Request) -> Caller:
     # int() of an endless string of digits is slow, and takes signs and other scripts' digits
     if not (vender_id.isascii() and vender_id.isdigit() and len(vender_id) <= 18):
         raise business_error("isv.missing-vender", "the call carries no merchant", http_status=401)
-    left_ms = request.headers.get("x-request-deadline-ms", "")
-    deadline_s = (
-        int(left_ms) / 1000 if left_ms.isascii() and left_ms.isdigit() and len(left_ms) <= 9 else DEFAULT_DEADLINE_S
-    )
+    deadline_s = _seconds_left(request.headers.get("x-request-deadline-ms", "")) or DEFAULT_DEADLINE_S
     app_key, request_id = request.headers.get("x-app-key", ""), request.headers.get("x-request-id", "")
     return Caller(int(vender_id), app_key, request_id, deadline_s)
+
+
+def _seconds_left(milliseconds: str) -> float | None:
+    return (
+        int(milliseconds) / 1000
+        if milliseconds.isascii() and milliseconds.isdigit() and len(milliseconds) <= 9
+        else None
+    )
 
 
 async def business_params(request: Request) -> dict[str, str]:
@@ -117,6 +122,7 @@ def service_app(
         routes=[*health, *routes],
         middleware=[
             Middleware(InternalKeyGuard, keys=internal_keys),
+            Middleware(DeadlineGuard),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
         ],
         exception_handlers={
@@ -194,6 +200,40 @@ class InternalKeyGuard:
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+class DeadlineGuard:
+    """Pure ASGI: a call that is still working when its caller's X-Request-Deadline-Ms has passed is cancelled and answers 503.
+
+    Whatever it waits for, a hung database above all, it thereby stops waiting for: nobody would read the answer.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = scope["headers"] if scope["type"] == "http" else ()
+        left = next((value for name, value in headers if name == b"x-request-deadline-ms"), b"")
+        seconds = _seconds_left(left.decode("latin-1"))
+        if seconds is None:
+            await self._app(scope, receive, send)
+            return
+        began = False
+
+        async def noting(message: Message) -> None:
+            nonlocal began
+            began = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(seconds) as deadline:
+                await self._app(scope, receive, noting)
+        except TimeoutError:
+            if not deadline.expired() or began:
+                raise
+            log.warning("a call of %s was given up at its deadline of %s s", scope["path"], seconds)
+            busy = PLATFORM_UNAVAILABLE("the call's deadline has passed")
+            await JsonAnswer({"sub_code": busy.sub_code, "sub_msg": busy.sub_msg}, 503)(scope, receive, send)
 
 
 def _is_local(scope: Scope) -> bool:
