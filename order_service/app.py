@@ -15,11 +15,12 @@ from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import open_redis
 from openplatform.errors import PlatformUnavailable
 from openplatform.idempotency import forget_answers
+from openplatform.lifetime import registered, running
 from openplatform.ports import Clock, ServiceDirectory
 from openplatform.records import Instance
 from openplatform.service_client import open_service_client
 from openplatform.sql import Database, open_database
-from openplatform.web import ServiceProcess, SystemClock, registered, running, service_app
+from openplatform.web import ServiceProcess, SystemClock, service_app
 from order_service import __version__, endpoints, repository
 from order_service.clients import WAREHOUSE_SERVICE_ID, WarehouseClient
 from order_service.service import OrderCancellation, OrderReader

@@ -15,10 +15,11 @@ from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import open_redis
 from openplatform.errors import PlatformUnavailable
 from openplatform.idempotency import forget_answers
+from openplatform.lifetime import registered, running
 from openplatform.ports import Clock, ServiceDirectory
 from openplatform.records import Instance
 from openplatform.sql import Database, open_database
-from openplatform.web import ServiceProcess, SystemClock, registered, running, service_app
+from openplatform.web import ServiceProcess, SystemClock, service_app
 from warehouse_service import __version__, endpoints, repository
 from warehouse_service.service import StockService, WarehouseReader
 from warehouse_service.settings import SERVICE_ID, WarehouseSettings

@@ -31,7 +31,7 @@ class UtcTimestamp(sa.types.TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[datetime]:
         mysql = dialect.name in {"mysql", "mariadb"}
-        return dialect.type_descriptor(TIMESTAMP(fsp=6) if mysql else sa.TIMESTAMP())
+        return dialect.type_descriptor(TIMESTAMP(fsp=6) if mysql else sa.DateTime())
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         return UtcDateTime().process_bind_param(value, dialect)

@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 TINYINT = sa.SmallInteger().with_variant(mysql.TINYINT(), "mysql", "mariadb")
-TIMESTAMP = sa.TIMESTAMP().with_variant(mysql.TIMESTAMP(fsp=6), "mysql", "mariadb")
+TIMESTAMP = sa.DateTime().with_variant(mysql.TIMESTAMP(fsp=6), "mysql", "mariadb")
 # Byte by byte: MySQL's default collation would find `wh001` when asked for `WH001`.
 CODE = sa.CHAR(5).with_variant(mysql.CHAR(5, collation="utf8mb4_bin"), "mysql", "mariadb")
 
@@ -48,12 +48,12 @@ def upgrade() -> None:
         sa.Column("in_transit_cnt", sa.Integer, nullable=False, comment="on its way in"),
         sa.Column("average_cost", sa.Numeric(8, 2), nullable=False, comment="moving weighted average, yuan"),
         sa.Column("modified_time", TIMESTAMP, nullable=False),
+        sa.PrimaryKeyConstraint("wp_id", name="pk_warehouse_product"),
+        sa.UniqueConstraint("product_id", "w_id", name="uq_warehouse_product_product_id_w_id"),
         sa.CheckConstraint(
             "lock_cnt >= 0 AND current_cnt >= lock_cnt AND in_transit_cnt >= 0",
             name="ck_warehouse_product_never_below_zero",
         ),
-        sa.PrimaryKeyConstraint("wp_id", name="pk_warehouse_product"),
-        sa.UniqueConstraint("product_id", "w_id", name="uq_warehouse_product_product_id_w_id"),
         mysql_charset="utf8mb4",
         mysql_engine="InnoDB",
     )
@@ -69,9 +69,9 @@ def upgrade() -> None:
         sa.Column("state", TINYINT, nullable=False, comment="1 held, 2 deducted: the goods have left"),
         sa.Column("created", UtcDateTime(), nullable=False),
         sa.Column("modified", UtcDateTime(), nullable=False),
-        sa.CheckConstraint("cnt > 0", name="ck_stock_hold_positive"),
         sa.PrimaryKeyConstraint("id", name="pk_stock_hold"),
         sa.UniqueConstraint("vender_id", "order_id", "product_id", name="uq_stock_hold_vender_id_order_id_product_id"),
+        sa.CheckConstraint("cnt > 0", name="ck_stock_hold_positive"),
         comment="what an order holds; a released hold is deleted, its movements stay",
         mysql_charset="utf8mb4",
         mysql_engine="InnoDB",
