@@ -109,10 +109,8 @@ def own_server(servers: ServerPool) -> Iterator[Callable[[type[S]], S]]:
 @pytest.fixture
 def smtp_server(tmp_path: Path) -> Iterator[SmtpServer]:
     """A mail server with STARTTLS and login that keeps its mails in memory."""
-    server = SmtpServer(tmp_path)
-    server.start()
-    yield server
-    server.stop()
+    with SmtpServer(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture
