@@ -1,0 +1,194 @@
+"""The command line: reads arguments, prints answers, turns every end into an exit status.
+
+0 done · 1 failed · 2 wrong usage · 78 wrong or missing settings · 130 interrupted.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from openplatform import __version__
+from openplatform.env import Env
+from openplatform.errors import SettingsError
+
+WRONG_SETTINGS = 78
+"""EX_CONFIG of sysexits.h."""
+
+app = typer.Typer(
+    name="pailou",
+    help="An open platform: signed HTTP APIs, exact limits, lossless call logs.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+db = typer.Typer(help="The services' databases.", no_args_is_help=True)
+app.add_typer(db, name="db")
+out = Console(soft_wrap=True, highlight=False, markup=False)
+talk = Console(soft_wrap=True, highlight=False, stderr=True)
+
+
+ServiceName = Literal["gateway", "admin", "indexer", "monitor", "orders", "warehouse"]
+SignMethod = Literal["md5", "hmac", "hmac-sha256"]
+
+
+class _Options:
+    """What `main` needs to know of the arguments."""
+
+    debug = False
+
+
+@app.callback()
+def _global(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an unexpected failure.")] = False,
+) -> None:
+    _Options.debug = debug
+
+
+@app.command()
+def dev(
+    reset: Annotated[bool, typer.Option("--reset", help="Delete the data of earlier runs first.")] = False,
+    gateway_port: Annotated[
+        int | None, typer.Option(help="Port of the gateway (PAILOU_GATEWAY_PORT, 8000).", min=0, max=65535)
+    ] = None,
+    admin_port: Annotated[
+        int | None, typer.Option(help="Port of the console (PAILOU_ADMIN_PORT, 8001).", min=0, max=65535)
+    ] = None,
+    demo: Annotated[bool, typer.Option(" /--no-demo", help="Do not make demo data.")] = True,
+) -> None:
+    """The whole platform in this process, with demo data: no servers needed. Ctrl-C stops it, data stays in var/."""
+    from pailou.dev import run_dev  # half of the platform's start time is imports: only this command pays for all
+
+    raise typer.Exit(run_dev(reset=reset, gateway_port=gateway_port, admin_port=admin_port, with_demo=demo))
+
+
+@app.command()
+def serve(
+    service: Annotated[ServiceName, typer.Argument(help="Which service.")],
+    workers: Annotated[int, typer.Option(help="Processes on its port.", min=1, max=256)] = 1,
+) -> None:
+    """One service, over the servers that the environment names (see .env.example). SIGTERM drains and stops it."""
+    from pailou.services import serve as run
+
+    raise typer.Exit(run(service, workers))
+
+
+@db.command()
+def upgrade(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="admin, orders, warehouse, monitor; none = all whose URL is set.")
+    ] = None,
+) -> None:
+    """Brings databases to their newest version."""
+    from pailou.databases import upgrade as run
+    from pailou.databases import urls_of
+
+    try:
+        urls = urls_of(names or [])
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="NAMES") from None
+    for name, url in urls.items():
+        run(name, url)
+        out.print(f"{name}: up to date")
+
+
+@app.command()
+def sign(
+    method: Annotated[str, typer.Argument(help="The API's name, e.g. open.order.get")],
+    params: Annotated[
+        list[str] | None, typer.Argument(help="name=value: business parameters, session=…, other system parameters.")
+    ] = None,
+    app_key: Annotated[str | None, typer.Option(help="The app (PAILOU_APP_KEY).")] = None,
+    sign_method: Annotated[SignMethod, typer.Option(help="How to sign.")] = "hmac-sha256",
+    url: Annotated[str | None, typer.Option(help="The gateway (PAILOU_GATEWAY_URL).")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="As the demo app of `pailou dev`, from var/demo.json.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the curl line.")] = False,
+) -> None:
+    """Signs a call: shows the string that is signed, the signature, and a curl that sends it.
+
+    The app's secret comes from PAILOU_APP_SECRET (or …_FILE), is asked for, or read from standard input; never an argument.
+    """
+    from pailou.sign import parse_params, sign_call
+
+    try:
+        given = parse_params(params or [])
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="PARAMS") from None
+    env = Env(service="pailou sign")
+    if demo:
+        known = _demo(Path(env.text("VAR_DIR", "var")))
+        given.setdefault("session", known["session"])
+        app_key, secret, url = known["app_key"], known["app_secret"], url or known["gateway_url"]
+    else:
+        app_key = app_key or env.text("APP_KEY", why="the app that calls, or --app-key")
+        url = url or env.text("GATEWAY_URL", "http://127.0.0.1:8000/router/rest")
+        secret = env.text("APP_SECRET", "")
+        env.finish()
+        secret = secret or _ask_for_secret()
+    call = sign_call(
+        url=url,
+        app_key=app_key,
+        secret=secret,
+        method=method,
+        params=given,
+        sign_method=sign_method,
+        now=datetime.now(UTC),
+    )
+    if as_json:
+        shown = {"text": call.text, "sign": call.sign, "params": call.params, "url": call.url, "curl": call.curl}
+        out.print(json.dumps(shown, ensure_ascii=False))
+        return
+    if not quiet:
+        around = ", with the secret before and after it" if call.sign_method == "md5" else ""
+        talk.print(f"[bold]Signed text[/] ({call.sign_method}{around})")
+        talk.print(call.text, markup=False)
+        talk.print(f"[bold]Signature[/]\n{call.sign}\n[bold]Call[/], good for ten minutes")
+    out.print(call.curl)
+
+
+@app.command()
+def version() -> None:
+    """The version."""
+    out.print(f"pailou {__version__}")
+
+
+def main() -> None:
+    """Runs the command and ends the process."""
+    try:
+        app()
+    except SettingsError as error:
+        talk.print(str(error), markup=False, style="red")
+        sys.exit(WRONG_SETTINGS)
+    except Exception as error:
+        if _Options.debug:
+            raise
+        logging.getLogger(__name__).debug("failed", exc_info=True)
+        talk.print(f"{type(error).__name__}: {error}", markup=False, style="red")
+        talk.print("`pailou --debug …` shows where it happened.")
+        sys.exit(1)
+
+
+def _ask_for_secret() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("The app's secret", hide_input=True, err=True))
+    secret = sys.stdin.readline().strip()
+    if not secret:
+        raise SettingsError("the app's secret is missing: set PAILOU_APP_SECRET or give it on standard input")
+    return secret
+
+
+def _demo(var_dir: Path) -> dict[str, str]:
+    path = var_dir / "demo.json"
+    try:
+        known: dict[str, str] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path} is missing: `pailou dev` writes it; run this in the folder where it runs"
+        ) from None
+    return known

@@ -1,0 +1,125 @@
+"""Several processes of one service on one port: starts them, replaces those that die or hang, stops them together."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from types import FrameType
+
+from uvicorn import Server
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors.multiprocess import Process
+
+from pailou.serving import DrainingServer, ServiceConfig
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.2
+"""How often the workers are looked at; a dead one costs its share of the port's connections nothing, the others accept them."""
+HANGS_AFTER_S = 5.0
+"""A worker whose process does not even answer a ping by then is killed: it is stopped or swapped out for good."""
+START_S = 60.0
+"""How long a replacement may take to start during a rolling restart before the restart is given up."""
+SHORT_LIFE_S = 10.0
+"""One that ends sooner counts as failing: its replacement waits."""
+_BACK_OFF_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class Worker(Process):
+    """One process of the service, with our server in it."""
+
+    def __init__(self, config: ServiceConfig, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self.config: ServiceConfig = config
+        self.was_ready = False
+        self.began_at = time.monotonic()
+
+    @property
+    def server(self) -> Server:
+        if self._server is None:
+            self._server = DrainingServer(self.config, parent=os.getppid())  # read inside the worker
+        return self._server
+
+
+class Supervisor:
+    """Runs `workers` processes until SIGTERM or SIGINT; SIGHUP replaces them one by one.
+
+    A worker that dies is replaced at once, one that dies again and again with growing pauses. A worker that cannot start
+    before any worker of this run was ready stops everything: it would fail the same way for ever.
+    """
+
+    def __init__(self, config: ServiceConfig, sockets: list[socket.socket], workers: int) -> None:
+        self._config = config
+        self._sockets = sockets
+        self._count = workers
+        self._workers: list[Worker] = []
+        self._stopping = threading.Event()
+        self._restart = False
+        self._failures = 0
+        self._start_after = 0.0
+        self._one_was_ready = False
+
+    def run(self) -> int:
+        """The exit status: 0 after a proper stop, 3 when the service cannot start."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        log.info("%d processes of %s", self._count, self._config.service)
+        status = 0
+        while not self._stopping.wait(LOOK_S):
+            if not self._look_after():
+                status = STARTUP_FAILURE
+                break
+            if self._restart:
+                self._restart = False
+                self._replace_all()
+        for worker in self._workers:
+            worker.terminate()
+        for worker in self._workers:
+            worker.join()
+        return status
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._restart = True
+        else:
+            self._stopping.set()
+
+    def _look_after(self) -> bool:
+        """Removes the dead and starts what is missing; False = the service cannot start at all."""
+        for worker in list(self._workers):
+            if worker.is_alive(timeout=HANGS_AFTER_S):
+                worker.was_ready = worker.was_ready or worker.is_ready(timeout=HANGS_AFTER_S)
+                self._one_was_ready = self._one_was_ready or worker.was_ready
+                continue
+            worker.kill()
+            worker.join()
+            self._workers.remove(worker)
+            if not self._one_was_ready and worker.exitcode == STARTUP_FAILURE:
+                return False
+            log.error("process %s of %s ended with %s", worker.pid, self._config.service, worker.exitcode)
+            lived_s = time.monotonic() - worker.began_at
+            self._failures = self._failures + 1 if lived_s < SHORT_LIFE_S else 0
+            self._start_after = time.monotonic() + _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)]
+        while len(self._workers) < self._count and time.monotonic() >= self._start_after:
+            self._workers.append(self._started())
+        return True
+
+    def _replace_all(self) -> None:
+        """A rolling restart: each worker goes when its replacement serves."""
+        for index, old in enumerate(self._workers):
+            new = self._started()
+            if not new.wait_until_ready(START_S, self._stopping):
+                new.kill()
+                new.join()
+                log.error("the restart is given up: a new process did not start; the old ones go on")
+                return
+            old.terminate()
+            old.join()
+            self._workers[index] = new
+
+    def _started(self) -> Worker:
+        worker = Worker(self._config, self._sockets)
+        worker.start()
+        return worker
