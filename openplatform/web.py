@@ -245,11 +245,15 @@ def _is_local(scope: Scope) -> bool:
 
 
 class ServiceProcess:
-    """An ASGI application whose resources open at lifespan startup, inside the worker's own loop, and close at shutdown."""
+    """An ASGI application whose resources open at lifespan startup, inside the worker's own loop, and close at shutdown.
+
+    failure: why it did not start, None while it did.
+    """
 
     def __init__(self, open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
         self._open_app = open_app
         self._app: ASGIApp | None = None
+        self.failure: Exception | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -265,7 +269,8 @@ class ServiceProcess:
             try:
                 self._app = await stack.enter_async_context(self._open_app())
             except Exception as error:
-                log.exception("start failed")
+                self.failure = error
+                log.error("start failed: %s", error, exc_info=not isinstance(error, SettingsError))
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
             await send({"type": "lifespan.startup.complete"})

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openplatform.env import Env
+from openplatform.errors import SettingsError
 from pailou.serving import DrainingServer, ServiceConfig, bind
 from pailou.supervisor import Supervisor
 
@@ -66,6 +67,9 @@ def serve(name: str, workers: int) -> int:
     server = DrainingServer(config)
     try:
         server.run(sockets=[bound])
-    except SystemExit as end:  # uvicorn's word for an application that did not start; the log says why
-        return int(end.code or 0) if not isinstance(end.code, str) else 1
+    except SystemExit:  # uvicorn's word for an application that did not start; the log says why
+        failure = getattr(config.loaded_app, "failure", None)
+        if isinstance(failure, SettingsError):
+            raise failure from None
+        return 1
     return 0

@@ -42,6 +42,15 @@ class Worker(Process):
             self._server = DrainingServer(self.config, parent=os.getppid())  # read inside the worker
         return self._server
 
+    def lives(self) -> bool:
+        """False when the process ended, or served once and hangs now. One that starts may take its time."""
+        if not self.process.is_alive():
+            return False
+        if self.was_ready:
+            return self.ping(HANGS_AFTER_S)
+        self.was_ready = self.is_ready(timeout=0.1)
+        return True
+
 
 class Supervisor:
     """Runs `workers` processes until SIGTERM or SIGINT; SIGHUP replaces them one by one.
@@ -62,14 +71,14 @@ class Supervisor:
         self._one_was_ready = False
 
     def run(self) -> int:
-        """The exit status: 0 after a proper stop, 3 when the service cannot start."""
+        """The exit status: 0 after a proper stop, 1 when the service cannot start; its processes have logged why."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         log.info("%d processes of %s", self._count, self._config.service)
         status = 0
         while not self._stopping.wait(LOOK_S):
             if not self._look_after():
-                status = STARTUP_FAILURE
+                status = 1
                 break
             if self._restart:
                 self._restart = False
@@ -89,8 +98,7 @@ class Supervisor:
     def _look_after(self) -> bool:
         """Removes the dead and starts what is missing; False = the service cannot start at all."""
         for worker in list(self._workers):
-            if worker.is_alive(timeout=HANGS_AFTER_S):
-                worker.was_ready = worker.was_ready or worker.is_ready(timeout=HANGS_AFTER_S)
+            if worker.lives():
                 self._one_was_ready = self._one_was_ready or worker.was_ready
                 continue
             worker.kill()
