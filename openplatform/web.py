@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from openplatform.errors import PLATFORM_UNAVAILABLE, OpenPlatformError, business_error
+from openplatform.errors import PLATFORM_UNAVAILABLE, OpenPlatformError, SettingsError, business_error
 from openplatform.lifetime import draining
 from openplatform.lifetime import registered as registered  # every service's app.py takes both from here
 from openplatform.lifetime import running as running

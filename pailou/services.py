@@ -40,9 +40,8 @@ def settings_of(service: Service) -> Any:
 
 def gateway_protocol() -> type[asyncio.Protocol]:
     """The gateway's own HTTP protocol class, with the bounds that face the outside, made from the environment."""
-    from gateway.app import http_protocol
-
-    protocol: type[asyncio.Protocol] = http_protocol(settings_of(SERVICES["gateway"]))
+    made = importlib.import_module("gateway.app").http_protocol(settings_of(SERVICES["gateway"]))
+    protocol: type[asyncio.Protocol] = made
     return protocol
 
 
