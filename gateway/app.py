@@ -165,3 +165,8 @@ async def _numeric(host: str) -> str:
     """The address as call logs hold it: names are resolved once, at start."""
     found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return str(found[0][4][0])
+
+
+def http_protocol(settings: GatewaySettings) -> object:
+    """The protocol class that a server of the uvicorn family is to read connections with."""
+    return "httptools"

@@ -3,7 +3,7 @@
 import gzip
 
 from gateway.call import Call
-from openplatform.errors import REMOTE_PARSE_ERROR, UNKNOWN_ERROR
+from openplatform.errors import PLATFORM_UNAVAILABLE, REMOTE_PARSE_ERROR, UNKNOWN_ERROR, PlatformUnavailable
 from openplatform.protocol import ErrorBody, render_error, render_success
 from openplatform.protocol.answers import JSON_TYPE, XML_TYPE
 
@@ -39,14 +39,18 @@ class RenderError:
 
     def __call__(self, call: Call) -> None:
         error = call.error or UNKNOWN_ERROR()
-        body = ErrorBody(error.code, error.msg, error.sub_code, error.sub_msg, call.request_id)
+        sub_msg, retry_after_s = error.sub_msg, error.retry_after_s
+        if isinstance(error, PlatformUnavailable):
+            # Which store is down, and how, is for our own eyes.
+            sub_msg, retry_after_s = PLATFORM_UNAVAILABLE.sub_msg, retry_after_s or 1
+        body = ErrorBody(error.code, error.msg, error.sub_code, sub_msg, call.request_id)
         call.answer = render_error(body, as_json=call.as_json)
         call.status = 200
         if call.app is not None and call.app.app.real_status_codes:
             call.status = error.http_status
         headers = call.headers
-        if error.retry_after_s is not None:
-            headers.append((b"retry-after", b"%d" % error.retry_after_s))
+        if retry_after_s is not None:
+            headers.append((b"retry-after", b"%d" % retry_after_s))
         for name, value in error.headers.items():
             headers.append((name.lower().encode(), value.encode()))
 
