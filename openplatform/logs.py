@@ -15,5 +15,7 @@ def set_up_logging(service: str, level: str = "INFO") -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Third-party chatter at INFO would drown our own lines; its warnings stay.
-    for name in ("apscheduler", "httpx", "elastic_transport", "aiormq", "aio_pika", "alembic", "uvicorn.access"):
+    for name in ("apscheduler", "httpx", "elastic_transport", "aio_pika", "alembic", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Its tracebacks of a lost broker come on top of the line that whoever lost it writes.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)

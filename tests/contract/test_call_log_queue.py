@@ -1,7 +1,7 @@
 """The log queue keeps its promises in one process and over RabbitMQ alike."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -21,9 +21,11 @@ WAIT_S = 20
 class Queue:
     """Both ends of a queue that nobody else uses, and a look at its dead letters."""
 
+    url: str
+    embedded: Embedded
     publisher: CallLogPublisher
     consumer: CallLogConsumer
-    dead_letters: Callable[[], object]
+    dead_letters: Callable[[], Awaitable[list[tuple[str, bytes]]]]
 
 
 @pytest.fixture(params=["memory", "rabbitmq"])
@@ -38,7 +40,7 @@ async def queue(request: pytest.FixtureRequest) -> AsyncIterator[Queue]:
         return await dead_in_rabbitmq(url)
 
     async with open_log_publisher(url, embedded) as publisher, open_log_consumer(url, embedded) as consumer:
-        yield Queue(publisher, consumer, dead_letters)
+        yield Queue(url, embedded, publisher, consumer, dead_letters)
 
 
 async def dead_in_rabbitmq(url: str) -> list[tuple[str, bytes]]:
@@ -168,15 +170,24 @@ async def test_single_records_go_to_the_dead_letters(queue: Queue) -> None:
 
 async def test_two_consumers_share_the_batches(queue: Queue) -> None:
     """Two consumers get every batch once between them."""
-    async with aclosing(queue.consumer.deliveries()) as one:
-        first = asyncio.ensure_future(anext(one))
-        for n in range(4):
+    found: list[bytes] = []
+
+    async def settle(deliveries: AsyncIterator[LogDelivery]) -> None:
+        async for delivery in deliveries:
+            found.append(delivery.body)
+            await delivery.ack()
+
+    url, embedded = queue.url, queue.embedded
+    async with open_log_consumer(url, embedded) as other, asyncio.timeout(WAIT_S):
+        tasks = [asyncio.create_task(settle(consumer.deliveries())) for consumer in (queue.consumer, other)]
+        for n in range(20):
             await queue.publisher.publish(b"%d\n" % n, node=f"gw-{n}")
-        async with asyncio.timeout(WAIT_S):
-            await (await first).ack()
-    async with aclosing(queue.consumer.deliveries()) as other:
-        rest = await take(other, 3)
-    assert len({delivery.body for delivery in rest}) == 3
+        while len(found) < 20:
+            await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    assert sorted(found, key=int) == [b"%d\n" % n for n in range(20)]
 
 
 async def test_a_full_queue_in_memory_refuses_at_once() -> None:
