@@ -1,6 +1,6 @@
 """URL scheme → adapter: the only place where a setting decides which technology plays a role.
 
-The log queue's and store's drivers are imported when they are chosen: a gateway need not hold Elasticsearch's client in memory.
+Drivers are imported when they are chosen: a gateway need not hold Elasticsearch's client and a mail library in memory.
 """
 
 from collections.abc import AsyncIterator
@@ -9,12 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from openplatform.adapters.embedded import Embedded
-from openplatform.adapters.mailer_outbox import OutboxMailer
-from openplatform.adapters.mailer_smtp import DEFAULT_PORTS, SmtpMailer
 from openplatform.errors import SettingsError
 from openplatform.ports import CallLogConsumer, CallLogPublisher, CallLogStore, Mailer
 
-MAILER_SCHEMES = ("outbox", *DEFAULT_PORTS)
+MAILER_SCHEMES = ("outbox", "smtp+starttls", "smtps", "smtp")
 LOG_QUEUE_SCHEMES = ("amqp", "amqps", "memory")
 LOG_STORE_SCHEMES = ("http", "https", "sqlite")
 
@@ -29,8 +27,12 @@ def open_mailer(url: str, sender: str) -> Mailer:
         folder = parts.netloc + parts.path
         if not folder.strip("/"):
             raise SettingsError("PAILOU_MAILER_URL: outbox:// needs a folder, e.g. outbox:///var/outbox")
+        from openplatform.adapters.mailer_outbox import OutboxMailer
+
         return OutboxMailer(Path(folder), sender=sender)
-    if parts.scheme in DEFAULT_PORTS:
+    if parts.scheme in MAILER_SCHEMES:
+        from openplatform.adapters.mailer_smtp import SmtpMailer
+
         return SmtpMailer(url, sender=sender)
     raise SettingsError(f"PAILOU_MAILER_URL: {parts.scheme}:// is none of {', '.join(MAILER_SCHEMES)}")
 

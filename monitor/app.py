@@ -1,0 +1,122 @@
+"""monitor from the outside: its resources, its ASGI application, its process."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from monitor import __version__
+from monitor.clients import INDEXER, LogIndexerClient
+from monitor.endpoints import MonitorEndpoints
+from monitor.job import running_jobs
+from monitor.repository.minutes import last_minute
+from monitor.service.delivery import Delivery
+from monitor.service.evaluation import CallStatistics, Evaluation, Patience
+from monitor.service.letters import Letterhead
+from monitor.service.metrics import MonitorMetrics
+from monitor.service.watch import Watch
+from monitor.settings import SERVICE_ID, MonitorSettings
+from openplatform.adapters.backends import open_mailer
+from openplatform.adapters.directory_redis import RedisServiceDirectory
+from openplatform.adapters.embedded import Embedded
+from openplatform.adapters.leader_lock_redis import RedisLeaderLock
+from openplatform.adapters.redis_client import open_redis
+from openplatform.lifetime import registered
+from openplatform.ports import Clock, LeaderLock, Mailer, ServiceDirectory
+from openplatform.records import Instance
+from openplatform.service_client import open_service_client
+from openplatform.sql import Database, open_database
+from openplatform.web import ServiceProcess, SystemClock, service_app
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What monitor needs of the world, and its figures."""
+
+    database: Database
+    directory: ServiceDirectory
+    lock: LeaderLock
+    statistics: CallStatistics
+    mailer: Mailer
+    clock: Clock
+    metrics: MonitorMetrics
+
+
+@asynccontextmanager
+async def open_resources(settings: MonitorSettings, embedded: Embedded | None = None) -> AsyncIterator[Resources]:
+    """Opens database, Redis, the way to log_indexer and the mailer. Nothing is asked yet: a store that is down shows later.
+
+    Raises SettingsError for memory:// outside the all-in-one and for a mailer that cannot work.
+    """
+    clock = SystemClock()
+    mailer = open_mailer(settings.mailer_url, settings.mail_from)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings.database_url))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
+        directory = RedisServiceDirectory(redis, clock)
+        pinned = {INDEXER: settings.indexer_addresses} if settings.indexer_addresses else None
+        services = await stack.enter_async_context(
+            open_service_client(directory, internal_key=settings.internal_keys[0], pinned=pinned)
+        )
+        yield Resources(
+            database=database,
+            directory=directory,
+            lock=RedisLeaderLock(redis, clock),
+            statistics=LogIndexerClient(services),
+            mailer=mailer,
+            clock=clock,
+            metrics=MonitorMetrics(),
+        )
+
+
+def create_watch(resources: Resources, settings: MonitorSettings) -> Watch:
+    """The minute's work over opened resources."""
+    head = Letterhead(domain=settings.mail_domain, zone=settings.time_zone, console_url=settings.console_url)
+    patience = Patience(clean_windows=settings.alert_clean_windows, reminder_s=settings.alert_reminder_s)
+    evaluation = Evaluation(resources.database, resources.statistics, resources.clock, patience=patience, head=head)
+    return Watch(resources.database, resources.lock, evaluation, resources.clock, resources.metrics, settings)
+
+
+def create_delivery(resources: Resources) -> Delivery:
+    """The sender of mails over opened resources."""
+    return Delivery(resources.database, resources.mailer, resources.clock, resources.metrics)
+
+
+def create_app(resources: Resources, settings: MonitorSettings) -> ASGIApp:
+    """The application over opened resources; does no I/O itself. Without Redis the monitor works on, so it is no check."""
+
+    async def database_answers() -> None:
+        await last_minute(resources.database)
+
+    return service_app(
+        MonitorEndpoints(resources.database, settings.time_zone).routes(),
+        internal_keys=settings.internal_keys,
+        checks={"database": database_answers},
+        metrics=resources.metrics.registry,
+    )
+
+
+@asynccontextmanager
+async def open_app(settings: MonitorSettings, embedded: Embedded | None = None) -> AsyncIterator[ASGIApp]:
+    """The whole service while inside: resources, application, the minute's job, the mail sender, its place in the directory."""
+    instance = Instance(
+        service_id=SERVICE_ID,
+        host=settings.advertise_host,
+        port=settings.port,
+        version=__version__,
+        started_at_ms=int(time.time() * 1000),
+    )
+    async with AsyncExitStack() as stack:
+        resources = await stack.enter_async_context(open_resources(settings, embedded))
+        watch, delivery = create_watch(resources, settings), create_delivery(resources)
+        await stack.enter_async_context(running_jobs(watch, delivery, delay_s=settings.delay_s))
+        await stack.enter_async_context(registered(resources.directory, instance))
+        yield create_app(resources, settings)
+
+
+def from_env() -> ServiceProcess:
+    """The factory that a server such as uvicorn calls."""
+    settings = MonitorSettings.from_env()
+    return ServiceProcess(lambda: open_app(settings))

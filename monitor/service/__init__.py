@@ -1,0 +1,1 @@
+"""What the monitor does: judge each minute once, write alerts and mails, send the mails."""
