@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import date
 from importlib import resources
@@ -13,7 +13,7 @@ import orjson
 from elasticsearch import ApiError, AsyncElasticsearch
 
 from openplatform.adapters.call_log_cursor import MAX_TOTAL, cursor_after
-from openplatform.adapters.elasticsearch_bulk import bulk_lines, index_name, read_verdicts
+from openplatform.adapters.elasticsearch_bulk import bodies, bulk_lines, index_name, read_verdicts
 from openplatform.adapters.elasticsearch_client import elasticsearch_errors, error_text, open_elasticsearch_client
 from openplatform.adapters.elasticsearch_query import (
     CONTENT,
@@ -22,7 +22,7 @@ from openplatform.adapters.elasticsearch_query import (
     search_body,
     stats_body,
 )
-from openplatform.errors import StoreRejected
+from openplatform.errors import PlatformUnavailable, StoreRejected
 from openplatform.records import ApiStats, CallLog, IndexVerdict, LogHit, LogPage, LogQuery
 
 log = logging.getLogger(__name__)
@@ -38,11 +38,17 @@ class ElasticsearchCallLogStore:
     """Plays CallLogStore.
 
     index_prefix: name of the alias and of the template, and what daily indices begin with (`gateway-log-2025.01.31`);
-    text_analyzer: None = the IK plugin's where the cluster has it, else `standard`.
+    text_analyzer: None = the IK plugin's where the cluster has it, else `standard`; index_settings: added to the template's, for
+    an analyser that new indices define themselves.
     """
 
     def __init__(
-        self, client: AsyncElasticsearch, *, index_prefix: str = "gateway-log", text_analyzer: str | None = None
+        self,
+        client: AsyncElasticsearch,
+        *,
+        index_prefix: str = "gateway-log",
+        text_analyzer: str | None = None,
+        index_settings: Mapping[str, Any] | None = None,
     ) -> None:
         self._client = client
         self._bulk_client = client.options(request_timeout=BULK_TIMEOUT_S)
@@ -50,12 +56,14 @@ class ElasticsearchCallLogStore:
         self._daily = re.compile(re.escape(index_prefix) + r"-(\d{4})\.(\d\d)\.(\d\d)")
         self._wanted_analyzer = text_analyzer
         self._found_analyzer: str | None = None
+        self._index_settings = index_settings or {}
 
     async def prepare(self) -> str:
         version = await self._server_version()
         self._found_analyzer = None  # the plugin may have come since
         analyzer = await self._analyzer()
         template = index_template(int(version.partition(".")[0]), analyzer)
+        template["template"]["settings"] |= self._index_settings
         with elasticsearch_errors():
             await self._client.indices.put_index_template(
                 name=self._prefix,
@@ -77,7 +85,7 @@ class ElasticsearchCallLogStore:
             else:
                 positions.append(position)
                 lines.append(line)
-        for position, verdict in zip(positions, await self._bulk(lines), strict=True):
+        for position, verdict in zip(positions, await self._send(lines), strict=True):
             verdicts[position] = verdict
         await self._create_missing(
             {
@@ -97,7 +105,7 @@ class ElasticsearchCallLogStore:
         return LogPage(
             hits=tuple(page),
             total=min(total["value"], MAX_TOTAL),
-            total_is_capped=total["relation"] == "gte",
+            total_is_capped=total["value"] > MAX_TOTAL,
             cursor=cursor_after(page[-1].log) if more else None,
         )
 
@@ -115,9 +123,20 @@ class ElasticsearchCallLogStore:
                 await self._client.indices.delete(index=name, ignore_unavailable=True)
         return len(old)
 
+    async def _send(self, lines: list[bytes]) -> list[IndexVerdict]:
+        verdicts: list[IndexVerdict] = []
+        for body in bodies(lines):
+            try:
+                verdicts += await self._bulk(body)
+            except PlatformUnavailable as error:
+                if not verdicts:
+                    raise
+                # What was stored is told as stored; only the rest is worth repeating.
+                verdicts += [IndexVerdict(outcome="retry", reason=error.sub_msg)] * (len(lines) - len(verdicts))
+                break
+        return verdicts
+
     async def _bulk(self, lines: list[bytes]) -> list[IndexVerdict]:
-        if not lines:
-            return []
         try:
             with elasticsearch_errors():
                 try:

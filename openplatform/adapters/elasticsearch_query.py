@@ -27,7 +27,7 @@ def search_body(query: LogQuery, analyzer: str) -> dict[str, Any]:
         "query": {"bool": {"filter": conditions(query, analyzer)}},
         "sort": [{"receiveTime": "desc"}, {"requestId": "desc"}],
         "size": query.size + 1,
-        "track_total_hits": MAX_TOTAL,
+        "track_total_hits": MAX_TOTAL + 1,
     }
     if query.keywords:
         body["highlight"] = _HIGHLIGHT
