@@ -9,13 +9,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from openplatform.arguments import written_time
 from openplatform.errors import PLATFORM_UNAVAILABLE, PlatformUnavailable, ServiceRejected, UpstreamFailed
 from openplatform.idempotency import CallKey, keep_answer, kept_answer
 from openplatform.ports import Clock
-from openplatform.sql import Database
+from openplatform.sql import AsyncConnection, Database
 from openplatform.web import Caller
 from order_service import repository
 from order_service.clients import WarehouseClient

@@ -1,8 +1,7 @@
 """The one way in which an order changes its state."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from openplatform.errors import business_error
+from openplatform.sql import AsyncConnection
 from order_service import repository
 from order_service.repository import Move
 from order_service.service.states import OrderState, check_move

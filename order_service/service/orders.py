@@ -48,8 +48,9 @@ class OrderReader:
         return {"order": self._shown(order) | lines}
 
     def _shown(self, row: Answer) -> Answer:
+        # str(): SQLAlchemy's names are a subclass of str, which orjson refuses as keys.
         return {
-            name: written_time(value, self._zone) if isinstance(value, datetime) else value
+            str(name): written_time(value, self._zone) if isinstance(value, datetime) else value
             for name, value in masked(row).items()
         }
 

@@ -46,7 +46,8 @@ class WarehouseReader:
         return {"stocks": shown, "total_results": total, "page_no": page_no, "page_size": page_size}
 
     def _shown(self, row: Answer) -> Answer:
-        return {name: self._shown_value(value) for name, value in row.items()}
+        # str(): SQLAlchemy's names are a subclass of str, which orjson refuses as keys.
+        return {str(name): self._shown_value(value) for name, value in row.items()}
 
     def _shown_value(self, value: Any) -> Any:
         if isinstance(value, datetime):

@@ -9,12 +9,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from openplatform.errors import OpenPlatformError, business_error
 from openplatform.idempotency import CallKey, change_once
 from openplatform.ports import Clock
-from openplatform.sql import Database
+from openplatform.sql import AsyncConnection, Database
 from openplatform.web import Caller
 from warehouse_service import repository
 from warehouse_service.repository import DEDUCTED, HELD, Cause, Hold, Kind
