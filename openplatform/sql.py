@@ -17,7 +17,8 @@ from alembic.config import Config
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection as AsyncConnection  # services name the type and see no more of SQL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from openplatform.errors import PLATFORM_UNAVAILABLE
 

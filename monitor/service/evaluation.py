@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from monitor.clients import PipelineLag
 from monitor.repository.events import AlertEvent, open_events, save_event
 from monitor.repository.mails import add_mail
@@ -22,7 +20,7 @@ from monitor.service.letters import GROUP, Letterhead, thread_of, write_letters
 from openplatform.errors import OpenPlatformError
 from openplatform.ports import Clock
 from openplatform.records import ApiStats
-from openplatform.sql import Database
+from openplatform.sql import AsyncConnection, Database
 
 log = logging.getLogger(__name__)
 
