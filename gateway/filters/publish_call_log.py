@@ -28,7 +28,8 @@ class PublishCallLog:
         self._clock = clock
         self._serv_ip = serv_ip
         self._node = node
-        self._masked: dict[str, bool] = {}
+        self._plain_names: dict[str, str] = {}
+        self._masked_names: dict[str, str] = {}
 
     def __call__(self, call: Call) -> None:
         error = call.error
@@ -59,16 +60,23 @@ class PublishCallLog:
         )
 
     def _content(self, params: dict[str, str], sensitive: tuple[str, ...]) -> str:
-        known = self._masked
-        parts = []
-        for name, value in params.items():
-            masked = known.get(name)
-            if masked is None:
-                masked = _SENSITIVE.search(name) is not None
-                if len(known) < _MAX_KNOWN_NAMES:  # bounded: names are the caller's
-                    known[name] = masked
-            parts.append(f"{name}={MASK}" if masked or name in sensitive else f"{name}={value}")
+        # Names that were seen before cost one look-up; only what must be masked takes the longer way.
+        known = self._plain_names.get
+        if sensitive:
+            params = {name: MASK if name in sensitive else value for name, value in params.items()}
+        parts = [start + value if (start := known(name)) else self._part(name, value) for name, value in params.items()]
         return _plain("&".join(parts))
+
+    def _part(self, name: str, value: str) -> str:
+        part = self._masked_names.get(name)
+        if part is not None:
+            return part
+        masked = _SENSITIVE.search(name) is not None
+        names = self._masked_names if masked else self._plain_names
+        start = f"{name}={MASK}" if masked else f"{name}="
+        if len(names) < _MAX_KNOWN_NAMES:  # bounded: names are the caller's
+            names[name] = start
+        return start if masked else start + value
 
 
 def _plain(text: str) -> str:

@@ -5,6 +5,7 @@ Values stay as they were sent: nothing is trimmed, blank values are kept, `+` is
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote_plus, unquote_to_bytes
@@ -60,13 +61,13 @@ def parse_request(query: bytes, body: bytes, content_type: str, *, max_params: i
         return ParsedRequest(_merge(_merge({}, _pairs(query), max_params), _pairs(body), max_params))
     params = _merge({}, _pairs(query), max_params) if query else {}
     if kind == "multipart/form-data":
-        pairs: list[tuple[str, str]] = []
+        pairs: list[list[str]] = []
         files: list[tuple[str, bytes]] = []
         for name, content, is_file in split_parts(body, boundary_of(content_type), max_parts=max_params):
             if is_file:
                 files.append((name, content))
             else:
-                pairs.append((name, _text(content)))
+                pairs.append([name, _text(content)])
         return ParsedRequest(_merge(params, pairs, max_params), files=tuple(files))
     if kind == "application/json" and body.lstrip()[:1] == b"{":
         return ParsedRequest(_merge(params, _json_members(body), max_params))
@@ -86,15 +87,12 @@ def encode_query(params: Mapping[str, str]) -> str:
         raise INVALID_ENCODING() from None
 
 
-def _merge(params: dict[str, str], pairs: list[tuple[str, str]], max_params: int) -> dict[str, str]:
+def _merge(params: dict[str, str], pairs: list[list[str]], max_params: int) -> dict[str, str]:
     """Adds the pairs; `params` is empty or holds what another part of the request carried."""
-    added = dict(pairs)
+    added: dict[str, str] = dict(pairs)  # every pair has two members
     if len(added) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                raise INVALID_ARGUMENT("the parameter is named twice", name=_short(name))
-            seen.add(name)
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        raise INVALID_ARGUMENT("the parameter is named twice", name=_short(twice))
     if params:
         for name in params.keys() & added.keys():
             if params[name] != added[name]:
@@ -107,7 +105,7 @@ def _merge(params: dict[str, str], pairs: list[tuple[str, str]], max_params: int
     return added
 
 
-def _pairs(raw: bytes) -> list[tuple[str, str]]:
+def _pairs(raw: bytes) -> list[list[str]]:
     """The pairs of a URL-encoded string; names without `=` have an empty value, empty parts are skipped."""
     escaped = b"%" in raw
     if b"+" in raw:
@@ -116,17 +114,11 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
         # No separator is hidden in an escape: decoding the whole once costs half of decoding every value.
         raw = unquote_to_bytes(raw)
         escaped = False
-    text = _text(raw)
-    pairs = []
-    for part in text.split("&"):
-        name, _, value = part.partition("=")
-        if escaped:
-            if "%" in value:
-                value = _unescape(value)
-            if "%" in name:
-                name = _unescape(name)
-        if name or value:
-            pairs.append((name, value))
+    pairs = [part.split("=", 1) for part in _text(raw).split("&")]
+    if min(map(len, pairs)) < 2:
+        pairs = [pair if len(pair) == 2 else [*pair, ""] for pair in pairs if pair != [""]]
+    if escaped:
+        pairs = [[_unescape(text) if "%" in text else text for text in pair] for pair in pairs]
     return pairs
 
 
@@ -145,7 +137,7 @@ def _text(content: bytes) -> str:
         raise INVALID_ENCODING() from None
 
 
-def _json_members(body: bytes) -> list[tuple[str, str]]:
+def _json_members(body: bytes) -> list[list[str]]:
     """The members of a JSON object: strings as they are, everything else as its JSON text, byte for byte as sent."""
     try:
         body.decode()
@@ -155,12 +147,13 @@ def _json_members(body: bytes) -> list[tuple[str, str]]:
         members = _members.decode(body)
         # msgspec keeps the last of two equal names; only this reading, which converts no number, shows both.
         names = json.loads(body, object_pairs_hook=_NamesOfObject, parse_int=str, parse_float=str, parse_constant=str)
-        pairs = [(name, msgspec.json.decode(raw, type=str) if bytes(raw[:1]) == b'"' else bytes(raw).decode()) for name, raw in (
-            (name, memoryview(members[name])) for name in names
-        )]  # fmt: skip
+        return [[name, _member_text(bytes(members[name]))] for name in names]
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise INVALID_ARGUMENT("the body is not a JSON object", name="body") from None
-    return pairs
+
+
+def _member_text(raw: bytes) -> str:
+    return msgspec.json.decode(raw, type=str) if raw[:1] == b'"' else raw.decode()
 
 
 class _NamesOfObject(list[str]):

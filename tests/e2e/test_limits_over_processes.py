@@ -1,0 +1,138 @@
+"""Limits are exact over four gateway processes and four hundred callers: the promise that Pailou exists for."""
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import httpx
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as HttpRoute
+
+from openplatform.adapters.catalog_writer_redis import RedisCatalogWriter
+from openplatform.adapters.quota_redis import RedisQuotaCounter
+from openplatform.adapters.ranking_redis import RedisApiRanking
+from openplatform.adapters.redis_client import open_redis
+from openplatform.protocol.timestamps import GMT8
+from openplatform.records import App, AppKey, ConfigChange, Route
+from openplatform.sealing import Seal
+from openplatform.signing import SigningKey, canonical_text
+from openplatform.web import JsonAnswer, SystemClock, service_app
+from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
+from tests.processes import serve
+from tests.serving import serving
+
+CALLERS = 400
+MINUTE_LIMIT = 500
+DAY_LIMIT = 2000
+ZONE = ZoneInfo("Asia/Shanghai")
+
+
+class Crowd:
+    """400 callers of two apps; remembers when each accepted call was sent and when its answer came."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._key = SigningKey(SECRET)
+        self.accepted: dict[str, list[tuple[float, float]]] = {"by-minute": [], "by-day": []}
+        self.others: list[str] = []
+
+    async def call(self, http: httpx.AsyncClient, app_key: str, n: int) -> bool:
+        params = {
+            "method": "open.echo.get", "app_key": app_key, "v": "2.0", "format": "json", "sign_method": "hmac-sha256",
+            "timestamp": datetime.now(GMT8).strftime("%Y-%m-%d %H:%M:%S"), "n": str(n),
+        }  # fmt: skip
+        sent = time.monotonic()
+        response = await http.post(
+            self._url, data={**params, "sign": self._key.sign(canonical_text(params), "hmac-sha256")}
+        )
+        answer = response.json()
+        if "open_echo_get_response" in answer:
+            self.accepted[app_key].append((sent, time.monotonic()))
+            return True
+        if answer["error_response"]["code"] != 7:
+            self.others.append(response.text)
+        return False
+
+    async def press(self, http: httpx.AsyncClient, app_key: str, until: float, pause_s: float) -> None:
+        """Calls again and again; a refused caller comes back after a pause, without minding Retry-After."""
+        n = 0
+        while time.monotonic() < until:
+            n += 1
+            if not await self.call(http, app_key, n):
+                await asyncio.sleep(pause_s)
+
+
+async def test_400_callers_4_processes(
+    clean_redis_url: str, rabbitmq_url: str, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    """Minute limit 500: never more in any 60 s, and all of them used. Day limit 2,000: exactly that. Ranking = accepted."""
+    async with (
+        open_redis(clean_redis_url, None) as redis,
+        serving(service_app([_echo_route()], internal_keys=[INTERNAL_KEY])) as service_port,
+    ):
+        await RedisCatalogWriter(redis).replace(_catalogue())
+        environ = {
+            "PAILOU_REDIS_URL": clean_redis_url,
+            "PAILOU_RABBITMQ_URL": rabbitmq_url,
+            "PAILOU_INTERNAL_KEYS": INTERNAL_KEY,
+            "PAILOU_MASTER_KEYS": "k1:" + base64.b64encode(MASTER_KEYS["k1"]).decode(),
+            "PAILOU_SERVICE_ADDRESSES": f"echo-service=127.0.0.1:{service_port}",
+            "PAILOU_MAX_CONNECTIONS_PER_ADDRESS": "2000",
+        }
+        limits = httpx.Limits(max_connections=CALLERS, max_keepalive_connections=CALLERS)
+        async with (
+            serve("gateway", free_port(), environ, tmp_path, workers=4) as gateway,
+            httpx.AsyncClient(trust_env=False, limits=limits, timeout=30) as http,
+        ):
+            crowd = Crowd(f"{gateway.url}/router/rest")
+            # Past one full window, so that the minute lets a second load of calls through, and no third.
+            until = time.monotonic() + 75
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(CALLERS // 2):
+                    tasks.create_task(crowd.press(http, "by-minute", until, 2.0))
+                    tasks.create_task(crowd.press(http, "by-day", until, 2.0))
+            minute_used, day_used = await RedisQuotaCounter(redis, SystemClock(), ZONE).used(["by-minute", "by-day"])
+            ranking = dict(await RedisApiRanking(redis).top(datetime.now(ZONE).date(), 10))
+
+    assert crowd.others == []
+    by_minute = sorted(crowd.accepted["by-minute"], key=lambda call: call[1])
+    # Surely inside one 60-s window: the later answer came less than 60 s after the earlier call was sent.
+    worst = max(sum(1 for later in by_minute[n:] if later[1] - first[0] < 60) for n, first in enumerate(by_minute))
+    assert worst == MINUTE_LIMIT
+    assert MINUTE_LIMIT < len(by_minute) <= 2 * MINUTE_LIMIT
+    assert minute_used.minute_used <= MINUTE_LIMIT
+    assert len(crowd.accepted["by-day"]) == day_used.day_used == DAY_LIMIT
+    assert ranking == {"open.echo.get": len(by_minute) + DAY_LIMIT}
+
+
+def _echo_route() -> HttpRoute:
+    async def echo(request: Request) -> Response:
+        return JsonAnswer({"ok": True})
+
+    return HttpRoute("/echo", echo)
+
+
+def _catalogue() -> list[ConfigChange]:
+    seal = Seal(MASTER_KEYS)
+    apps = [
+        App(
+            id=n, app_key=AppKey(key), app_name=key, customer_id=1, enabled=True, daily_limit=day, minute_limit=minute,
+            sealed_secrets=(seal.seal(SECRET, f"app_info|{key}"),),
+        )
+        for n, (key, day, minute) in enumerate([("by-minute", 10**6, MINUTE_LIMIT), ("by-day", DAY_LIMIT, None)], start=1)
+    ]  # fmt: skip
+    route = Route(
+        api_name="open.echo.get", service_id="echo-service", inside_api_url="/echo", enabled=True, needs_session=False,
+        idempotent=True, timeout_ms=10_000,
+    )  # fmt: skip
+    changes = [("app", app.app_key, app) for app in apps] + [("route", route.api_name, route)]
+    return [
+        ConfigChange(kind=kind, key=key, version=n, body=msgspec.json.encode(record))
+        for n, (kind, key, record) in enumerate(changes, start=1)
+    ]
