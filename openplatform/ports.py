@@ -4,7 +4,7 @@ Every method may raise PlatformUnavailable (the store cannot be reached or did n
 driver's own; each adapter bounds its waits itself. Roles that write documents may raise StoreRejected.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Protocol
@@ -116,7 +116,7 @@ class LogDelivery(Protocol):
 class CallLogConsumer(Protocol):
     """The indexer's end of the log queue."""
 
-    def deliveries(self) -> AsyncIterator[LogDelivery]:
+    def deliveries(self) -> AsyncGenerator[LogDelivery, None]:
         """Batches as they come, at most 8 unsettled; survives reconnections; ends only when cancelled or closed.
 
         Closing it (aclose) gives back what is not settled. Settling a delivery of a lost connection raises

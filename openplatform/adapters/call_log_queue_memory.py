@@ -1,7 +1,7 @@
 """The log queue of the all-in-one: from the gateway's batches to the indexer inside one process."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.rabbitmq_topology import PREFETCH
@@ -31,7 +31,7 @@ class MemoryCallLogConsumer:
     def __init__(self, embedded: Embedded) -> None:
         self._embedded = embedded
 
-    async def deliveries(self) -> AsyncIterator[LogDelivery]:
+    async def deliveries(self) -> AsyncGenerator[LogDelivery, None]:
         window = _Window(self._embedded)
         try:
             while True:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import aio_pika
@@ -56,7 +56,7 @@ class RabbitMqCallLogConsumer:
         self._consuming = consuming
         self._side = side
 
-    async def deliveries(self) -> AsyncIterator[LogDelivery]:
+    async def deliveries(self) -> AsyncGenerator[LogDelivery, None]:
         delay_s = _RECONNECT_LOW_S
         try:
             while True:

@@ -1,0 +1,136 @@
+"""log_indexer from the outside: its resources, its ASGI application, its process."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from log_indexer import __version__
+from log_indexer.consumer import LogIndexing
+from log_indexer.endpoints import IndexerEndpoints
+from log_indexer.metrics import IndexerMetrics
+from log_indexer.progress import Progress
+from log_indexer.retention import keep_in_order
+from log_indexer.settings import SERVICE_ID, IndexerSettings
+from openplatform.adapters.backends import open_log_consumer, open_log_store
+from openplatform.adapters.directory_redis import RedisServiceDirectory
+from openplatform.adapters.embedded import Embedded
+from openplatform.adapters.redis_client import open_redis
+from openplatform.errors import PlatformUnavailable
+from openplatform.lifetime import registered, running
+from openplatform.ports import CallLogConsumer, CallLogStore, Clock, ServiceDirectory
+from openplatform.records import Instance, LogQuery
+from openplatform.web import ServiceProcess, SystemClock, service_app
+
+log = logging.getLogger(__name__)
+
+_MEASURE_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What log_indexer needs of the world, and what it knows about its own work."""
+
+    queue: CallLogConsumer
+    store: CallLogStore
+    directory: ServiceDirectory
+    clock: Clock
+    progress: Progress
+    metrics: IndexerMetrics
+
+
+@asynccontextmanager
+async def open_resources(settings: IndexerSettings, embedded: Embedded | None = None) -> AsyncIterator[Resources]:
+    """Opens queue, store and directory. Nothing is asked yet: a store that is down shows in /readyz.
+
+    Raises SettingsError for memory:// outside the all-in-one.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        queue = await stack.enter_async_context(open_log_consumer(settings.rabbitmq_url, embedded))
+        store = await stack.enter_async_context(open_log_store(settings.elasticsearch_url))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
+        yield Resources(
+            queue=queue,
+            store=store,
+            directory=RedisServiceDirectory(redis, clock),
+            clock=clock,
+            progress=Progress(queue, clock),
+            metrics=IndexerMetrics(),
+        )
+
+
+def create_app(resources: Resources, settings: IndexerSettings) -> ASGIApp:
+    """The application over opened resources; does no I/O itself."""
+
+    async def store_answers() -> None:
+        await resources.store.search(LogQuery(from_ms=0, to_ms=1, size=1))
+
+    return service_app(
+        IndexerEndpoints(resources.store, resources.progress).routes(),
+        internal_keys=settings.internal_keys,
+        checks={"queue": resources.queue.depth, "store": store_answers},
+        metrics=resources.metrics.registry,
+    )
+
+
+@asynccontextmanager
+async def open_app(settings: IndexerSettings, embedded: Embedded | None = None) -> AsyncIterator[ASGIApp]:
+    """The whole service while inside: resources, application, indexing, retention, its place in the directory.
+
+    settings.port is the port that others can reach: it is final when this is called.
+    """
+    instance = Instance(
+        service_id=SERVICE_ID,
+        host=settings.advertise_host,
+        port=settings.port,
+        version=__version__,
+        started_at_ms=int(time.time() * 1000),
+    )
+    async with AsyncExitStack() as stack:
+        resources = await stack.enter_async_context(open_resources(settings, embedded))
+        retention = keep_in_order(resources.store, resources.clock, keep_days=settings.log_retention_days)
+        await stack.enter_async_context(running(retention, name="drop old call logs"))
+        await stack.enter_async_context(running(_measure(resources), name="measure the lag"))
+        await stack.enter_async_context(indexing(resources, drains=embedded is not None))
+        await stack.enter_async_context(registered(resources.directory, instance))
+        yield create_app(resources, settings)
+
+
+@asynccontextmanager
+async def indexing(resources: Resources, *, drains: bool = False) -> AsyncIterator[LogIndexing]:
+    """Indexes while inside; at the end the bulks under way are finished.
+
+    drains: the queue lives in this process only, so everything in it is indexed before the end.
+    """
+    work = LogIndexing(
+        resources.queue, resources.store, resources.clock, resources.progress, resources.metrics, drains=drains
+    )
+    async with running(work.run(), name="index call logs"):
+        try:
+            yield work
+        finally:
+            await work.stop()
+
+
+def from_env() -> ServiceProcess:
+    """The factory that a server such as uvicorn calls."""
+    settings = IndexerSettings.from_env()
+    return ServiceProcess(lambda: open_app(settings))
+
+
+async def _measure(resources: Resources) -> None:
+    """Keeps the gauges of lag and depth true, for ever."""
+    while True:
+        try:
+            lag = await resources.progress.lag()
+        except PlatformUnavailable as error:
+            log.debug("the lag is not known now: %s", error)
+        else:
+            resources.metrics.lag_s.set(lag.lag_s)
+            resources.metrics.depth.set(lag.depth)
+        await asyncio.sleep(_MEASURE_EVERY_S)

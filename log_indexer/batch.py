@@ -1,0 +1,77 @@
+"""One delivery in the indexer's hands: its records, and what became of each of them."""
+
+import time
+
+import msgspec
+
+from openplatform.errors import PlatformUnavailable
+from openplatform.ports import LogDelivery
+from openplatform.records import CallLog, IndexVerdict
+
+MAX_RECORD_BYTES = 64 * 1024
+"""The gateway cuts a request's content at 8 KiB; what is far above that was not written by a gateway."""
+
+_decoder = msgspec.json.Decoder(CallLog)
+_encoder = msgspec.json.Encoder()
+
+
+def decode_lines(body: bytes) -> tuple[list[CallLog], list[tuple[bytes, str]]]:
+    """The records of an NDJSON batch, and (line, reason) of the lines that are none; empty lines are nothing."""
+    records: list[CallLog] = []
+    bad: list[tuple[bytes, str]] = []
+    for line in body.split(b"\n"):
+        if not line:
+            continue
+        if len(line) > MAX_RECORD_BYTES:
+            bad.append((line, f"longer than {MAX_RECORD_BYTES} bytes"))
+            continue
+        try:
+            records.append(_decoder.decode(line))
+        except ValueError as error:  # no JSON, another shape, no UTF-8
+            bad.append((line, f"undecodable: {error}"))
+    return records, bad
+
+
+class Batch:
+    """A delivery that is settled once each of its records is stored, was there already, or lies in the dead letters.
+
+    oldest_ms: receiveTime of its oldest record, None without any; taken_at: monotonic seconds; undecodable: lines that were no
+    records.
+    """
+
+    def __init__(self, delivery: LogDelivery, *, taken_at: float | None = None) -> None:
+        self.delivery = delivery
+        self.records, self._dead = decode_lines(delivery.body)
+        self.undecodable = len(self._dead)
+        self.oldest_ms = min((record.receiveTime for record in self.records), default=None)
+        self.taken_at = time.monotonic() if taken_at is None else taken_at
+        self._open = len(self.records)
+
+    def judged(self, record: CallLog, verdict: IndexVerdict) -> None:
+        """Notes what became of one record; `retry` leaves it open."""
+        if verdict.outcome == "retry":
+            return
+        self._open -= 1
+        if verdict.outcome == "refused":
+            record.createTime = 0  # as it was sent: it may be sent again
+            self._dead.append((_encoder.encode(record), verdict.reason))
+
+    @property
+    def is_done(self) -> bool:
+        """Nothing is open: it can be settled."""
+        return self._open == 0
+
+    async def settle(self) -> None:
+        """Dead letters first, confirmed, then the ack. Raises PlatformUnavailable: then the whole delivery comes again."""
+        while self._dead:
+            line, reason = self._dead[-1]
+            await self.delivery.dead_letter(line, reason)
+            self._dead.pop()
+        await self.delivery.ack()
+
+    async def give_back(self) -> None:
+        """To the queue again; of a lost connection it is there already."""
+        try:
+            await self.delivery.requeue()
+        except PlatformUnavailable:
+            return

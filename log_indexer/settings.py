@@ -1,0 +1,51 @@
+"""What log_indexer is told from outside."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from openplatform.env import Env
+
+SERVICE_ID = "log-indexer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexerSettings:
+    """Settings of log_indexer; `PAILOU_` + the name of Env below is the variable.
+
+    rabbitmq_url: the log queue, amqp(s) or, in the all-in-one, memory; no default, since it holds a password.
+    elasticsearch_url: the log store, http(s) or sqlite:///file; no default for the same reason.
+    redis_url: where instances register.
+    internal_keys: shared secrets of gateway and services, all are accepted.
+    log_retention_days: call logs of so many days stay searchable, today not counted; a month is what a search can span.
+    host, port: where it listens; 8011 is the platform's port for the indexer. Loopback unless told otherwise.
+    advertise_host: the address under which the others reach it.
+    """
+
+    rabbitmq_url: str
+    elasticsearch_url: str
+    redis_url: str
+    internal_keys: tuple[str, ...]
+    log_retention_days: int = 30
+    host: str = "127.0.0.1"
+    port: int = 8011
+    advertise_host: str = "127.0.0.1"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Raises SettingsError with one line per missing or wrong variable."""
+        env = Env(environ, service="log_indexer")
+        settings = cls(
+            rabbitmq_url=env.url("RABBITMQ_URL", schemes=("amqp", "amqps", "memory"), why="the queue of call logs"),
+            elasticsearch_url=env.url(
+                "ELASTICSEARCH_URL", schemes=("http", "https", "sqlite"), why="the store of call logs"
+            ),
+            redis_url=env.url("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=("redis", "rediss", "memory")),
+            internal_keys=env.internal_keys(),
+            log_retention_days=env.integer("LOG_RETENTION_DAYS", 30, low=1, high=3650),
+            host=env.text("INDEXER_HOST", "127.0.0.1"),
+            port=env.integer("INDEXER_PORT", 8011, low=1, high=65535),
+            advertise_host=env.text("ADVERTISE_HOST", "127.0.0.1"),
+        )
+        env.finish()
+        return settings
