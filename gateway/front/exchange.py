@@ -1,0 +1,178 @@
+"""One request and its answer as ASGI sees them: the whole body at once, head and body of the answer in one write."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any, Protocol
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from gateway.front.refusal import BARE_ANSWERS
+
+log = logging.getLogger(__name__)
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+
+
+class Wire(Protocol):
+    """What an exchange needs of its connection."""
+
+    transport: asyncio.Transport
+    flow: FlowControl
+
+    def default_head(self) -> bytes:
+        """Header lines of every answer."""
+
+    def closes_after_this(self) -> bool:
+        """The process is draining, or the caller has sent its last byte, and nothing else waits."""
+
+    async def until_writable(self) -> None:
+        """Waits while the caller reads too slowly, until it has left at the latest."""
+
+    def exchange_done(self, *, is_kept: bool) -> None:
+        """The answer is written; `is_kept` False: the connection ends with it."""
+
+
+class Exchange:
+    """The ASGI server's side of one request.
+
+    Unlike a general server it is made when the whole request is there, so that no application ever meets a request that is
+    truncated, too large or too slow. An answer without Content-Length goes out in chunks.
+    """
+
+    __slots__ = (
+        "_asked", "_body", "_has_ended", "_head", "_is_bodyless", "_is_chunked", "_is_kept", "_left_future", "_length", "_wire",
+        "has_left", "is_answered", "keep_alive", "scope", "task",
+    )  # fmt: skip
+
+    def __init__(self, wire: Wire, scope: Scope, body: bytes, *, keep_alive: bool) -> None:
+        self._wire = wire
+        self.scope = scope
+        self._body = body
+        self.keep_alive = keep_alive
+        self._asked = False
+        self._head: bytes | None = None
+        self._is_bodyless = False
+        self._is_chunked = False
+        self._is_kept = False
+        self._length: int | None = None  # bytes of the body still to come, where that is promised
+        self._left_future: asyncio.Future[None] | None = None
+        self._has_ended = False
+        self.has_left = False
+        self.is_answered = False
+        self.task: asyncio.Task[None]
+
+    async def run(self, app: Callable[..., Any], tasks: set[asyncio.Task[Any]]) -> None:
+        """Lets the application answer; whatever it does, the caller gets an answer or a closed connection."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except BaseException as error:
+            self._recover(None if isinstance(error, asyncio.CancelledError) else error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+        else:
+            if not self.is_answered and not self.has_left:
+                self._recover(RuntimeError("the application returned without a whole answer"))
+        finally:
+            tasks.discard(self.task)
+
+    async def receive(self) -> Message:
+        if not self._asked:
+            self._asked = True
+            body, self._body = self._body, b""
+            return {"type": "http.request", "body": body, "more_body": False}
+        if not (self.has_left or self.is_answered or self._has_ended):
+            self._left_future = self._left_future or asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._left_future)
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if self.has_left:
+            return
+        kind = message["type"]
+        if kind == "http.response.start":
+            if self._head is not None:
+                raise RuntimeError("the answer has begun already")
+            self._head = self._render_head(message["status"], message.get("headers", ()))
+            if self._wire.flow.write_paused:  # earlier answers are still in our memory
+                await self._wire.until_writable()
+            return
+        if kind != "http.response.body" or self._head is None or self.is_answered:
+            raise RuntimeError(f"{kind} is out of turn")
+        self._write(message.get("body", b""), message.get("more_body", False))
+        if self._wire.flow.write_paused and not self.is_answered:
+            await self._wire.until_writable()
+
+    def caller_ended(self) -> None:
+        """The caller sends nothing more: it has left, or only waits for its answer; the application hears the former."""
+        self._has_ended = True
+        self._wake()
+
+    def caller_left(self) -> None:
+        """The connection is gone: nothing can be answered any more."""
+        self.has_left = True
+        self._wake()
+
+    def _write(self, body: bytes, has_more: bool) -> None:
+        if self._is_bodyless:
+            body = b""
+        elif self._is_chunked:
+            chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            body = chunk if has_more else chunk + b"0\r\n\r\n"
+        elif self._length is not None:
+            self._length -= len(body)
+            if self._length < 0 or (self._length and not has_more):
+                raise RuntimeError("the answer is not as long as its Content-Length says")
+        if self._head:
+            body, self._head = self._head + body, b""
+        if body:
+            self._wire.transport.write(body)
+        if not has_more:
+            self.is_answered = True
+            if self._left_future is not None:
+                self._wake()
+            self._wire.exchange_done(is_kept=self._is_kept)
+
+    def _render_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        lines = []
+        is_kept = self.keep_alive and not self._wire.closes_after_this()
+        for name, value in headers:
+            if name == b"content-length":
+                self._length = int(value)
+            elif name == b"connection":
+                is_kept = is_kept and b"close" not in value.lower()
+                continue
+            elif name == b"transfer-encoding":
+                continue  # ours to say
+            lines.append(b"%b: %b\r\n" % (name, value))
+        if status < 200 or status in (204, 304) or self.scope["method"] == "HEAD":
+            self._is_bodyless = True
+        elif self._length is None:
+            if self.scope["http_version"] == "1.1":
+                self._is_chunked = True
+                lines.append(b"transfer-encoding: chunked\r\n")
+            else:  # HTTP/1.0 knows no chunks: the end of the connection is the end of the answer
+                is_kept = False
+        if not is_kept:
+            lines.append(b"connection: close\r\n")
+        self._is_kept = is_kept
+        block = b"".join(lines)
+        if block.count(b"\n") != len(lines) or block.count(b"\r") != len(lines):
+            raise RuntimeError("a header of the answer holds a line break")
+        return b"%b%b%b\r\n" % (STATUS_LINE[status], self._wire.default_head(), block)
+
+    def _recover(self, error: BaseException | None) -> None:
+        if error is not None:
+            log.error("the application failed", exc_info=error)
+        if self.is_answered or self.has_left:
+            return
+        self.is_answered = True
+        if self._head is None or self._head:  # nothing of the answer is on the wire
+            self._wire.transport.write(BARE_ANSWERS[500 if error else 503])
+        self._wire.exchange_done(is_kept=False)
+
+    def _wake(self) -> None:
+        if self._left_future is not None and not self._left_future.done():
+            self._left_future.set_result(None)

@@ -1,0 +1,238 @@
+"""The first thing a request meets: an HTTP/1.1 protocol class for uvicorn that lets in nothing it cannot bound or understand.
+
+Who may connect, when a connection ends, whose turn it is to be answered. How requests are read stands in reader.py.
+"""
+
+import asyncio
+import copyreg
+from collections import deque
+from math import inf
+from typing import Any, ClassVar
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from gateway.front.bounds import FrontBounds
+from gateway.front.deadline import Deadline
+from gateway.front.door import Door
+from gateway.front.exchange import Exchange
+from gateway.front.reader import RequestReader, Scope
+from gateway.front.refusal import BARE_ANSWERS, Refused
+
+_DRAIN_IDLE_S = 0.2
+"""How long an idle connection of a draining process waits for a request that may be on its way already."""
+
+
+class FrontType(type):
+    """A class made by `front_protocol` travels to uvicorn's worker processes as the call that makes it."""
+
+    bounds: FrontBounds
+
+
+class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
+    """One connection. Made by uvicorn; subclasses made by `front_protocol` carry the bounds and the process's door."""
+
+    bounds: ClassVar[FrontBounds]
+    door: ClassVar[Door]
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.parser = None  # type: ignore[assignment]  # ours is the reader's
+        self._deadline = Deadline(self.loop, self._on_time)
+        self._reader: RequestReader
+        self._current: Exchange | None = None  # the one that the application is answering
+        self._waiting: deque[Exchange] = deque()  # requests that came before it was answered
+        self._timed_part = ""  # of the request being received: what the deadline is for
+        self._refusal = 0  # the status that ends the connection, once everything before it is answered
+        self._is_deaf = False  # what still comes is dropped
+        self._is_admitted = False
+        self._is_draining = False
+        self._default_head: tuple[object, bytes] = (None, b"")
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "state": self.app_state.copy(),
+        }
+        self._reader = RequestReader(scope, self.bounds, self.door, self._on_request, self._send_continue)
+        descriptor = transport.get_extra_info("socket").fileno()
+        self._is_admitted = self.door.admits(self._address, descriptor)
+        if self._is_admitted:
+            self._deadline.set(self.loop.time() + self.bounds.idle_timeout_s)
+        else:
+            self._refuse(503)
+            if not self.door.may_linger(descriptor):
+                transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
+        try:
+            self._reader.feed(data)
+        except Refused as refused:
+            self._refuse(refused.status)
+        else:
+            if self._reader.is_receiving:
+                self._time_the_rest()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A caller that has only finished sending still gets the answers it waits for."""
+        self._is_deaf = True
+        self._reader.drop()
+        self._deadline.set(inf)
+        if self._current is None or self.scheme != "http":
+            return False
+        self._current.caller_ended()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connections.discard(self)
+        self._is_deaf = True
+        self._deadline.cancel()
+        self._reader.close()
+        if self._is_admitted:
+            self._is_admitted = False
+            self.door.leaves(self._address)
+        self._waiting.clear()
+        if self._current is not None:
+            self._current.caller_left()
+            self._current = None
+        self.flow.resume_writing()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if not self._timed_part:
+            self._deadline.set(self.loop.time() + self.bounds.idle_timeout_s)
+
+    def shutdown(self) -> None:
+        """The process is draining: requests that have begun are answered, then the connection closes."""
+        self._is_draining = True
+        if self._current is None and not self._reader.is_receiving:
+            self._deadline.set(self.loop.time() + _DRAIN_IDLE_S)
+
+    # --- what an exchange asks for
+
+    def default_head(self) -> bytes:
+        headers = self.server_state.default_headers  # a new list every second, with the date
+        if self._default_head[0] is not headers:
+            self._default_head = (headers, b"".join([b"%b: %b\r\n" % header for header in headers]))
+        return self._default_head[1]
+
+    def closes_after_this(self) -> bool:
+        if self._waiting or self._refusal or self._reader.is_receiving:
+            return False
+        return self._is_draining or self._is_deaf
+
+    async def until_writable(self) -> None:
+        await self.flow.drain()
+
+    def exchange_done(self, *, is_kept: bool) -> None:
+        self.server_state.total_requests += 1
+        self._current = None
+        if self.transport.is_closing():
+            return
+        if not is_kept:
+            self.transport.close()
+        elif self._waiting:
+            self._start(self._waiting.popleft())
+        elif self._refusal:
+            self._refuse(self._refusal)
+            return
+        if not self._waiting:
+            self.flow.resume_reading()
+        if not self._timed_part:
+            # Idle, or closing while a caller that does not read keeps the answer in our memory.
+            self._deadline.set(self.loop.time() + self.bounds.idle_timeout_s)
+
+    # --- inside
+
+    @property
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _on_request(self, scope: Scope, body: bytes, keep_alive: bool) -> None:
+        exchange = Exchange(self, scope, body, keep_alive=keep_alive)
+        if self._timed_part:
+            self._timed_part = ""
+            self._deadline.set(inf)
+        if not keep_alive:
+            self._is_deaf = True
+        if self._current is None:
+            self._start(exchange)
+        elif len(self._waiting) < self.bounds.max_pipelined:
+            self._waiting.append(exchange)
+            self.flow.pause_reading()
+        else:
+            raise Refused(503)
+
+    def _start(self, exchange: Exchange) -> None:
+        self._current = exchange
+        task = self.loop.create_task(exchange.run(self.app, self.tasks))
+        exchange.task = task
+        self.tasks.add(task)
+
+    def _send_continue(self) -> None:
+        if self._current is None:  # otherwise it would stand before the answer to an earlier request
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _time_the_rest(self) -> None:
+        """A request has begun and is not whole: from now on it has a deadline, which more bytes do not move."""
+        part = "body" if self._reader.head_is_whole else "head"
+        if part != self._timed_part:
+            self._timed_part = part
+            allowed_s = self.bounds.body_timeout_s if part == "body" else self.bounds.head_timeout_s
+            self._deadline.set(self.loop.time() + allowed_s)
+
+    def _on_time(self) -> None:
+        if self.flow.write_paused:
+            self.transport.abort()  # a caller that does not read its answers
+        elif self._timed_part and self.flow.read_paused:
+            # The rest may be waiting before a door that we keep shut ourselves.
+            self._deadline.set(self.loop.time() + self.bounds.head_timeout_s)
+        elif self._current is None:
+            self.transport.abort()
+        elif self._timed_part:
+            self._timed_part = ""
+            self._is_deaf = True  # ends with the answer that is being made
+            self._reader.drop()
+
+    def _refuse(self, status: int) -> None:
+        """Ends the connection with a bare status, after the answers to the requests before it."""
+        self._is_deaf = True
+        self._timed_part = ""
+        self._reader.drop()
+        if self._current is not None:
+            self._refusal = status
+            self._deadline.set(inf)
+            return
+        self.transport.write(BARE_ANSWERS[status])
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._deadline.set(self.loop.time() + self.bounds.linger_s)
+            self.flow.resume_reading()
+        else:
+            self.transport.close()
+
+
+def front_protocol(bounds: FrontBounds) -> FrontType:
+    """The class for uvicorn's `http=`, with these bounds. Give uvicorn `ws="none"`, and leave its own limits alone: keep-alive,
+    concurrency and access log are not its business here."""
+    return FrontType("BoundFrontProtocol", (FrontProtocol,), {"bounds": bounds, "door": Door(bounds)})
+
+
+copyreg.pickle(FrontType, lambda made: (front_protocol, (made.bounds,)))
