@@ -188,6 +188,11 @@ class Env:
             return placeholder
 
 
+def environment() -> dict[str, str]:
+    """A copy of this process's variables, for commands that start others with settings of their own."""
+    return dict(os.environ)
+
+
 def _matched(raw: str, pattern: re.Pattern[str] | None, rule: str) -> str:
     if pattern is not None and pattern.fullmatch(raw) is None:
         raise ValueError(f"{rule}, not {raw!r}")
