@@ -1,0 +1,114 @@
+"""The catalogue in memory: applies what is newer, keeps the last good, drops sessions that changed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.catalog import Catalog
+from openplatform.errors import PLATFORM_UNAVAILABLE, CatalogInvalid, OpenPlatformError
+from openplatform.records import App, AppKey, CatalogUpdate, Route, SystemParam
+from openplatform.sealing import Seal, SealBroken
+
+SEAL = Seal({"k": b"k" * 32})
+
+
+class ListedUpdates:
+    """A CatalogReader that hands out what a test lists; an exception in the list is raised."""
+
+    def __init__(self, *updates: CatalogUpdate | Exception) -> None:
+        self.updates = list(updates)
+        self.announced = asyncio.Event()
+
+    async def fetch(self, *, epoch: str | None, version: int) -> CatalogUpdate | None:
+        update = self.updates.pop(0) if self.updates else None
+        if isinstance(update, Exception):
+            raise update
+        return update
+
+    async def announcements(self) -> AsyncIterator[None]:
+        while True:
+            await self.announced.wait()
+            self.announced.clear()
+            yield
+
+
+def app(key: str = "a", *, secret: str = "s", context: str | None = None) -> App:
+    sealed = SEAL.seal(secret, context or f"app_info|{key}")
+    return App(
+        id=1, app_key=AppKey(key), app_name=key, customer_id=1, enabled=True, sealed_secrets=(sealed,), daily_limit=1
+    )
+
+
+def route(name: str = "open.a.get", url: str = "/a/{x}/b/{y}") -> Route:
+    return Route(api_name=name, service_id="s", inside_api_url=url, enabled=True)
+
+
+def full(**maps: dict) -> CatalogUpdate:
+    return CatalogUpdate(epoch="e1", version=1, full=True, **maps)
+
+
+async def refreshed(*updates: CatalogUpdate | Exception) -> tuple[Catalog, list]:
+    dropped: list = []
+    catalog = Catalog(ListedUpdates(*updates), SEAL)
+    await catalog.refresh(dropped.append)
+    return catalog, dropped
+
+
+async def test_full_then_changes() -> None:
+    """Everything at first, then only what changed; removed entries go; protocol parameters are never `required` twice."""
+    params = {n: SystemParam(name=n, required=True) for n in ("method", "partner", "zone")}
+    catalog, dropped = await refreshed(
+        full(apps={"a": app()}, routes={"open.a.get": route()}, params=params),
+        CatalogUpdate(
+            epoch="e1", version=2, full=False, apps={"a": None, "b": app("b")}, routes={}, sessions=("h1",),
+            params={"zone": SystemParam(name="zone", required=False)},
+        ),
+    )  # fmt: skip
+    assert list(catalog.apps) == ["b"]
+    assert list(catalog.routes) == ["open.a.get"]
+    assert catalog.required == ("partner",)
+    assert (catalog.epoch, catalog.version, dropped) == ("e1", 2, [None, ("h1",)])
+
+
+@pytest.mark.parametrize("failure", [PLATFORM_UNAVAILABLE(), CatalogInvalid("broken")])
+async def test_the_last_good_one_stays(failure: Exception) -> None:
+    """A store that is down or a change that is not valid leaves the catalogue as it was; the latter is counted."""
+    catalog, _ = await refreshed(full(apps={"a": app()}), failure)
+    assert list(catalog.apps) == ["a"]
+    assert catalog.is_loaded
+    assert catalog.rejected_updates == (1 if isinstance(failure, CatalogInvalid) else 0)
+
+
+async def test_a_wrong_master_key_shows_at_start() -> None:
+    """A catalogue whose secrets cannot be opened is not served."""
+    with pytest.raises(SealBroken):
+        await refreshed(full(apps={"a": app(context="app_info|other")}))
+
+
+async def test_an_announcement_is_followed_at_once() -> None:
+    """A change is fetched when it is announced, not at the next comparison."""
+    reader = ListedUpdates(full())
+    catalog = Catalog(reader, SEAL)
+    following = asyncio.create_task(catalog.follow(lambda _: None))
+    await asyncio.sleep(0)
+    reader.announced.set()
+    async with asyncio.timeout(2):
+        while not catalog.is_loaded:
+            await asyncio.sleep(0.001)
+    following.cancel()
+    await asyncio.wait([following])
+
+
+async def test_paths() -> None:
+    """Placeholders are filled with escaped values; a missing one is 40, one made of dots 41."""
+    catalog, _ = await refreshed(full(routes={"open.a.get": route(), "plain": route("plain", "/plain")}))
+    entry = catalog.routes["open.a.get"]
+    assert entry.path({"x": "1", "y": "a/b?c#中"}) == "/a/1/b/a%2Fb%3Fc%23%E4%B8%AD"
+    assert entry.path_names == {"x", "y"}
+    assert entry.root == "open_a_get_response"
+    assert catalog.routes["plain"].path({}) == "/plain"
+    for params, code in (({"x": "1"}, 40), ({"x": "", "y": "1"}, 40), ({"x": "..", "y": "1"}, 41)):
+        with pytest.raises(OpenPlatformError) as refused:
+            entry.path(params)
+        assert refused.value.code == code
