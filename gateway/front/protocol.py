@@ -54,7 +54,7 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         self._is_deaf = False  # what still comes is dropped
         self._is_admitted = False
         self._is_draining = False
-        self._default_head: tuple[object, bytes] = (None, b"")
+        self._default_head: tuple[object, bytes, bool] = (None, b"", False)
 
     # --- asyncio.Protocol
 
@@ -128,15 +128,12 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
     # --- what an exchange asks for
 
     def default_head(self) -> bytes:
-        headers = self.server_state.default_headers  # a new list every second, with the date
-        if self._default_head[0] is not headers:
-            self._default_head = (headers, b"".join([b"%b: %b\r\n" % header for header in headers]))
-        return self._default_head[1]
+        return self._defaults()[1]
 
     def closes_after_this(self) -> bool:
         if self._waiting or self._refusal or self._reader.is_receiving:
             return False
-        return self._is_draining or self._is_deaf
+        return self._is_draining or self._is_deaf or self._defaults()[2]
 
     async def until_writable(self) -> None:
         await self.flow.drain()
@@ -160,6 +157,14 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
             self._deadline.set(self.loop.time() + self.bounds.idle_timeout_s)
 
     # --- inside
+
+    def _defaults(self) -> tuple[object, bytes, bool]:
+        """The server's headers for all answers, as lines, and whether one of them says close: then it is about to drain."""
+        headers = self.server_state.default_headers  # a new list every second, with the date
+        if self._default_head[0] is not headers:
+            lines = [b"%b: %b\r\n" % header for header in headers if header[0] != b"connection"]
+            self._default_head = (headers, b"".join(lines), (b"connection", b"close") in headers)
+        return self._default_head
 
     @property
     def _address(self) -> str:

@@ -119,6 +119,20 @@ async def test_a_draining_process_finishes_what_has_begun() -> None:
         assert await idle.is_closed()
 
 
+async def test_a_server_about_to_drain_says_close_once() -> None:
+    """A `Connection: close` among the server's default headers ends kept connections, after what waits on them."""
+    async with served() as door:
+        caller = await door.connect()
+        await caller.send(GET)
+        await caller.answer()
+        date = [header for header in door.server.server_state.default_headers if header[0] == b"date"]
+        door.server.server_state.default_headers = [*date, (b"connection", b"close")]
+        await caller.send(GET + GET)
+        assert b"connection: close" not in (await caller.answer())[1]
+        assert (await caller.answer())[1].count(b"connection: close\r\n") == 1
+        assert await caller.is_closed()
+
+
 async def test_a_refused_caller_hears_why_even_while_it_is_sending() -> None:
     """The status reaches a caller that has megabytes on their way."""
     async with served() as door:
