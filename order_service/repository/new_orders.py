@@ -18,15 +18,15 @@ async def add_orders(connection: AsyncConnection, orders: Sequence[Mapping[str, 
     `items` and `coupons`: sequences of mappings of pop_order_item's (sku_id, num, price at least) and coupon_detail's columns
     (coupon_price at least). Money is fen, times are aware datetimes. Left out: yn is 1, created and modified are
     order_create_date, an item's or coupon's order_id, vender_id and times are its order's. Raises IntegrityError for an order_id
-    that exists, KeyError for a missing column, ValueError for an unknown one.
+    that exists and for a missing column, ValueError for an unknown one.
     """
     rows, items, coupons = [], [], []
     for order in orders:
         row = {name: value for name, value in order.items() if name not in {"items", "coupons"}}
-        created = row.get("created", row["order_create_date"])
+        created = row.get("created", row.get("order_create_date"))
         row = {"yn": 1, "created": created, "modified": created} | row
         rows.append(row)
-        owner = {"order_id": row["order_id"], "vender_id": row["vender_id"]}
+        owner = {"order_id": row.get("order_id"), "vender_id": row.get("vender_id")}
         times = {"created": row["created"], "modified": row["modified"]}
         items += [owner | times | dict(item) for item in order.get("items", ())]
         coupons += [owner | {"yn": 1, "use_date": created} | dict(coupon) for coupon in order.get("coupons", ())]

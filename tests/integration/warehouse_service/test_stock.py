@@ -1,15 +1,17 @@
 """open.stock.lock, .unlock and .deduct: all lines or none, repeats count once, every change leaves a movement."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import orjson
 import pytest
 
+from openplatform.idempotency import forget_answers
 from openplatform.sql import Database
 from tests.business_services import MERCHANT, OTHER_MERCHANT, as_merchant, rows_of
 from tests.integration.warehouse_service.conftest import Stocked
-from warehouse_service.tables import stock_hold, stock_movement, warehouse_product
+from warehouse_service.tables import idempotency_record, stock_hold, stock_movement, warehouse_product
 
 
 class Warehouse:
@@ -250,3 +252,12 @@ async def test_items_may_come_as_json_or_as_json_text(client: httpx.AsyncClient,
     """Callers send text; our own clients may send the array itself."""
     body = {"order_id": 7, "items": [{"product_id": 1001, "w_id": stocked.main, "cnt": 1}]}
     assert (await client.post("/stock/lock", json=body, headers=as_merchant(MERCHANT))).status_code == 200
+
+
+async def test_old_answers_are_forgotten(database: Database, warehouse: Warehouse, stocked: Stocked) -> None:
+    """Those kept before the given time go, younger ones stay."""
+    await warehouse.post("lock", 7, [line(1001, stocked.main, 1)])
+    now = datetime.now(UTC)
+    async with database.begin() as connection:
+        assert await forget_answers(connection, idempotency_record, now - timedelta(hours=1)) == 0
+        assert await forget_answers(connection, idempotency_record, now + timedelta(hours=1)) == 1
