@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from gateway.catalog import Catalog
 from gateway.endpoint import GatewayEndpoint
+from gateway.front import FrontBounds, front_protocol
 from gateway.log_buffer import LogBuffer
 from gateway.metrics import GatewayMetrics
 from gateway.pipeline import build_pipeline
@@ -167,6 +168,12 @@ async def _numeric(host: str) -> str:
     return str(found[0][4][0])
 
 
-def http_protocol(settings: GatewaySettings) -> object:
-    """The protocol class that a server of the uvicorn family is to read connections with."""
-    return "httptools"
+def http_protocol(settings: GatewaySettings) -> type:
+    """The protocol class that a server of the uvicorn family is to read connections with: bounds what comes in."""
+    return front_protocol(
+        FrontBounds(
+            max_body_bytes=settings.max_body_bytes,
+            max_connections_per_address=settings.max_connections_per_address,
+            trusted_proxies=settings.trusted_proxies,
+        )
+    )
