@@ -162,16 +162,23 @@ SERVICE_REJECTED = ErrorKind(
     400,
     "the service's business error, with its own sub_msg",
 )
-MISSING_METHOD = ErrorKind(CallRejected, 21, "Missing method", "", "add the parameter method: the API's name")
+MISSING_METHOD = ErrorKind(
+    CallRejected, 21, "Missing method", "", "add the parameter method: the API's name", when="method is absent or empty"
+)
 INVALID_METHOD = ErrorKind(
     CallRejected, 22, "Invalid method", "isv.api-not-exists", "no API of this name is available", 404,
     "unknown or disabled API",
 )  # fmt: skip
-INVALID_FORMAT = ErrorKind(CallRejected, 23, "Invalid Format", "", "format must be xml or json")
-MISSING_SIGNATURE = ErrorKind(CallRejected, 24, "Missing Signature", "", "add the parameter sign", 401)
+INVALID_FORMAT = ErrorKind(
+    CallRejected, 23, "Invalid Format", "", "format must be xml or json", when="format is neither xml nor json"
+)
+MISSING_SIGNATURE = ErrorKind(
+    CallRejected, 24, "Missing Signature", "", "add the parameter sign", 401, "sign is absent or empty"
+)
 INVALID_SIGNATURE = ErrorKind(
     CallRejected, 25, "Invalid signature", "isv.invalid-signature",
     "the signature does not match: check the secret, the order of the names and UTF-8", 401,
+    "no live secret of the app gives this signature",
 )  # fmt: skip
 INVALID_SIGN_METHOD = ErrorKind(
     CallRejected,
@@ -180,13 +187,16 @@ INVALID_SIGN_METHOD = ErrorKind(
     "isv.invalid-sign-method",
     "sign_method must be md5, hmac or hmac-sha256",
     401,
+    "sign_method is unknown, or md5 where the app does not accept it",
 )
 MISSING_SESSION = ErrorKind(
-    CallRejected, 26, "Missing session", "", "this API needs the parameter session: the user's access token", 401
-)
+    CallRejected, 26, "Missing session", "", "this API needs the parameter session: the user's access token", 401,
+    "the API needs a session, and session is absent or empty",
+)  # fmt: skip
 UNKNOWN_SESSION = ErrorKind(
-    CallRejected, 27, "Invalid session", "session-not-exist", "this session is unknown or was revoked", 401
-)
+    CallRejected, 27, "Invalid session", "session-not-exist", "this session is unknown or was revoked", 401,
+    "no such session, or it was revoked",
+)  # fmt: skip
 EXPIRED_SESSION = ErrorKind(
     CallRejected,
     27,
@@ -194,6 +204,7 @@ EXPIRED_SESSION = ErrorKind(
     "session-expired",
     "this session has expired: let the user authorise again",
     401,
+    "the session's time is over",
 )
 FOREIGN_SESSION = ErrorKind(
     CallRejected,
@@ -202,27 +213,36 @@ FOREIGN_SESSION = ErrorKind(
     "sessionkey-not-generated-by-server",
     "this session belongs to another app",
     401,
+    "the session was granted to another app",
 )
-MISSING_APP_KEY = ErrorKind(CallRejected, 28, "Missing App Key", "", "add the parameter app_key", 401)
+MISSING_APP_KEY = ErrorKind(
+    CallRejected, 28, "Missing App Key", "", "add the parameter app_key", 401, "app_key is absent or empty"
+)
 INVALID_APP_KEY = ErrorKind(
     CallRejected, 29, "Invalid app Key", "isv.appkey-not-exists", "no enabled app has this app_key", 401,
     "unknown or disabled app, or its customer is disabled",
 )  # fmt: skip
-MISSING_TIMESTAMP = ErrorKind(CallRejected, 30, "Missing Timestamp", "", "add the parameter timestamp")
+MISSING_TIMESTAMP = ErrorKind(
+    CallRejected, 30, "Missing Timestamp", "", "add the parameter timestamp", when="timestamp is absent or empty"
+)
 INVALID_TIMESTAMP = ErrorKind(
     CallRejected, 31, "Invalid Timestamp", "",
     "timestamp must be yyyy-MM-dd HH:mm:ss at GMT+8 or epoch milliseconds, at most {window_s} seconds from our clock", 400,
     "unreadable, or off by more than the window",
 )  # fmt: skip
-MISSING_VERSION = ErrorKind(CallRejected, 32, "Missing Version", "", "add the parameter v")
-INVALID_VERSION = ErrorKind(CallRejected, 33, "Invalid Version", "", "v must be 2.0")
+MISSING_VERSION = ErrorKind(CallRejected, 32, "Missing Version", "", "add the parameter v", when="v is absent or empty")
+INVALID_VERSION = ErrorKind(CallRejected, 33, "Invalid Version", "", "v must be 2.0", when="v is not 2.0")
 MISSING_ARGUMENT = ErrorKind(
-    CallRejected, 40, "Missing required arguments:{name}", "isv.missing-parameter:{name}", "add the parameter {name}"
-)
+    CallRejected, 40, "Missing required arguments:{name}", "isv.missing-parameter:{name}", "add the parameter {name}",
+    when="a placeholder of the route, or a system parameter that the operator requires, is absent or empty",
+)  # fmt: skip
 INVALID_ARGUMENT = ErrorKind(
-    CallRejected, 41, "Invalid arguments:{name}", "isv.invalid-parameter:{name}", "the parameter {name} is not valid"
+    CallRejected, 41, "Invalid arguments:{name}", "isv.invalid-parameter:{name}", "the parameter {name} is not valid",
+    when="a parameter twice, too many of them, or a value that cannot be used",
+)  # fmt: skip
+INVALID_ENCODING = ErrorKind(
+    CallRejected, 47, "Invalid encoding", "", "names and values must be UTF-8", when="bytes that are no UTF-8"
 )
-INVALID_ENCODING = ErrorKind(CallRejected, 47, "Invalid encoding", "", "names and values must be UTF-8")
 
 ERROR_TABLE: tuple[ErrorKind, ...] = tuple(kind for kind in list(globals().values()) if isinstance(kind, ErrorKind))
 
