@@ -57,6 +57,7 @@ class LogIndexing:
         self._progress = progress
         self._metrics = metrics
         self._backoff = backoff
+        self._after_faults = backoff()
         self._drains = drains
         self._taken: asyncio.Queue[Batch | None] = asyncio.Queue()
         self._bulks: set[asyncio.Task[None]] = set()
@@ -120,7 +121,7 @@ class LogIndexing:
                         self._taken.put_nowait(batch)
             except Exception:  # a fault of ours must not end indexing; the queue gives everything again
                 log.exception("taking call logs from the queue failed")
-                await asyncio.sleep(1)
+                await self._pause(self._after_faults)
 
     async def _next_bulk(self) -> list[Batch]:
         """Batches for one bulk, at least one; [] when stopping."""
@@ -146,8 +147,10 @@ class LogIndexing:
             Exception
         ):  # a fault of ours: pause, so that it does not become a hot loop, and let the queue give it again
             log.exception("indexing %d batches failed", len(batches))
-            await asyncio.sleep(1)
+            await self._pause(self._after_faults)
             await self._give_back(batches)
+        else:
+            self._after_faults.reset()
 
     async def _store_all(self, batches: list[Batch]) -> None:
         open_records = [(batch, record) for batch in batches for record in batch.records]
