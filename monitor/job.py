@@ -33,7 +33,7 @@ async def running_jobs(watch: Watch, delivery: Delivery, *, delay_s: int) -> Asy
     scheduler = AsyncIOScheduler(timezone=UTC)
     scheduler.add_job(
         ticks.run,
-        CronTrigger(second=delay_s, timezone=UTC),
+        minute_trigger(delay_s),
         coalesce=True,
         max_instances=1,
         misfire_grace_time=MISFIRE_S,
@@ -52,6 +52,11 @@ async def running_jobs(watch: Watch, delivery: Delivery, *, delay_s: int) -> Asy
         await asyncio.wait({sender})
         scheduler.shutdown(wait=False)
         await asyncio.sleep(0)  # it ends in the loop's next turn
+
+
+def minute_trigger(delay_s: int) -> CronTrigger:
+    """Second `delay_s` of every minute."""
+    return CronTrigger(second=delay_s, timezone=UTC)
 
 
 async def send_on(delivery: Delivery, stopping: asyncio.Event) -> None:

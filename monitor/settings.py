@@ -22,7 +22,7 @@ class MonitorSettings:
     database_url: str = field(repr=False)
     """PAILOU_MONITOR_DATABASE_URL: `mysql+asyncmy://…` or `sqlite+aiosqlite:///file`; rules, alerts and mails. Holds a password."""
 
-    redis_url: str
+    redis_url: str = field(repr=False)
     """`redis://…`, or `memory://` in the all-in-one: the leader lock, and where log_indexer is found."""
 
     internal_keys: tuple[str, ...] = field(repr=False)

@@ -9,6 +9,8 @@ from monitor.repository.rules import AlertRule
 from openplatform.records import ApiStats
 
 BLIND = "blind"
+MAX_NAME = 100
+"""Longest name of an API in the route table; what callers sent beyond it is no name, and must not break the database."""
 METRICS: Mapping[str, Callable[[ApiStats], float]] = {
     "mean_ms": lambda stats: stats.mean_ms,
     "p95_ms": lambda stats: stats.p95_ms,
@@ -51,7 +53,13 @@ def over_limit(rule: AlertRule, stats: Sequence[ApiStats], ruled_apis: Collectio
     """
     metric = METRICS[rule.metric]
     findings = [
-        Finding(api_name=each.api_name, value=metric(each), calls=each.calls, errors=each.errors, p95_ms=each.p95_ms)
+        Finding(
+            api_name=each.api_name[:MAX_NAME],
+            value=metric(each),
+            calls=each.calls,
+            errors=each.errors,
+            p95_ms=each.p95_ms,
+        )
         for each in stats
         if each.calls >= max(rule.min_calls, 1)
         and (each.api_name == rule.api_name if rule.api_name is not None else each.api_name not in ruled_apis)
