@@ -4,7 +4,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class MonitorMetrics:
-    """runs: minutes by result — evaluated, blind, already (another monitor judged it), failed (our database was down).
+    """runs: minutes by result — evaluated, blind, already (another monitor judged it), ahead (another judged
+    minutes that have not come yet: its clock is wrong, or ours), failed (our database was down, or a fault).
 
     leader: 1 while this monitor judged the latest minute; mails: attempts by result — sent, retry, refused.
     """

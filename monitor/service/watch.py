@@ -27,7 +27,7 @@ CATCH_UP_MINUTES = 15
 RETRY_S = 5.0
 """With the lock's 30 s, a dead leader's minute is judged at most 35 s later."""
 
-Result = Literal["evaluated", "blind", "already", "failed"]
+Result = Literal["evaluated", "blind", "already", "ahead", "failed"]
 
 
 class Watch:
@@ -81,7 +81,8 @@ class Watch:
             last = await last_minute(self._database)
             if last >= minute:
                 if last > minute + 1:
-                    log.error("minute %d was judged before its time: a monitor's clock is ahead", last)
+                    log.error("minute %d was judged before its time: the clocks of monitors differ", last)
+                    return "ahead"
                 return "already"
             async with AsyncExitStack() as stack:
                 try:

@@ -236,3 +236,16 @@ async def test_the_unique_key_refuses_a_second_mail_whatever_else_fails(database
         await connection.execute(sa.text("DELETE FROM alert_event"))
     assert await only.tick() == "evaluated"
     assert await outbox(database) == mails
+
+
+async def test_a_monitor_whose_clock_is_ahead_is_noticed(database: Database) -> None:
+    """Minutes that have not come yet were judged: the others count and log it, until their own time has come."""
+    ahead, right = TurnedClock(START + 60), TurnedClock(START)
+    statistics = WrittenStatistics()
+    assert await watch(database, EverybodyHolds(), statistics, ahead).tick() == "evaluated"
+    metrics = MonitorMetrics()
+    punctual = watch(database, EverybodyHolds(), statistics, right, metrics=metrics)
+    assert await punctual.tick() == "ahead"
+    assert metrics.registry.get_sample_value("pailou_monitor_runs_total", {"result": "ahead"}) == 1
+    right.turn_to(START + 61)
+    assert await punctual.tick() == "evaluated"
