@@ -1,7 +1,7 @@
 """What order_service is told from outside."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -27,9 +27,9 @@ class OrderSettings:
     answers_kept_days: how long answers are kept for calls that come again; far above any retry of a caller.
     """
 
-    database_url: str
-    redis_url: str
-    internal_keys: tuple[str, ...]
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    internal_keys: tuple[str, ...] = field(repr=False)
     time_zone: ZoneInfo
     host: str = "127.0.0.1"
     port: int = 8013
@@ -48,7 +48,7 @@ class OrderSettings:
             database_url=env.url(
                 "ORDER_DATABASE_URL", schemes=("mysql+asyncmy", "sqlite+aiosqlite"), why="the order database"
             ),
-            redis_url=env.url("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=("redis", "rediss", "memory")),
+            redis_url=env.url("REDIS_URL", schemes=("redis", "rediss", "memory"), why="where instances register"),
             internal_keys=env.internal_keys(),
             time_zone=env.time_zone(),
             host=env.text("ORDERS_HOST", "127.0.0.1"),

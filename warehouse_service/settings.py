@@ -1,7 +1,7 @@
 """What warehouse_service is told from outside."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -23,9 +23,9 @@ class WarehouseSettings:
     answers_kept_days: how long answers are kept for calls that come again; far above any retry of a caller.
     """
 
-    database_url: str
-    redis_url: str
-    internal_keys: tuple[str, ...]
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    internal_keys: tuple[str, ...] = field(repr=False)
     time_zone: ZoneInfo
     host: str = "127.0.0.1"
     port: int = 8014
@@ -40,7 +40,7 @@ class WarehouseSettings:
             database_url=env.url(
                 "WAREHOUSE_DATABASE_URL", schemes=("mysql+asyncmy", "sqlite+aiosqlite"), why="the warehouse database"
             ),
-            redis_url=env.url("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=("redis", "rediss", "memory")),
+            redis_url=env.url("REDIS_URL", schemes=("redis", "rediss", "memory"), why="where instances register"),
             internal_keys=env.internal_keys(),
             time_zone=env.time_zone(),
             host=env.text("WAREHOUSE_HOST", "127.0.0.1"),

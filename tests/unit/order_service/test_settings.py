@@ -8,6 +8,7 @@ from order_service.settings import OrderSettings
 NEEDED = {
     "PAILOU_ORDER_DATABASE_URL": "mysql+asyncmy://u:p@db/orders",
     "PAILOU_INTERNAL_KEYS": "an-internal-key-of-24-ch",
+    "PAILOU_REDIS_URL": "redis://cache:6379/0",
 }
 
 
@@ -44,3 +45,10 @@ def test_all_mistakes_are_told_at_once() -> None:
         OrderSettings.from_env({"PAILOU_ORDER_DATABASE_URL": "postgres://x", "PAILOU_ORDERS_PORT": "0"})
     for name in ("PAILOU_ORDER_DATABASE_URL", "PAILOU_INTERNAL_KEYS", "PAILOU_ORDERS_PORT"):
         assert name in str(wrong.value)
+
+
+def test_secrets_do_not_show_in_the_settings_text() -> None:
+    """A logged settings object gives away neither keys nor database passwords."""
+    text = repr(OrderSettings.from_env(NEEDED))
+    assert NEEDED["PAILOU_INTERNAL_KEYS"] not in text
+    assert NEEDED["PAILOU_ORDER_DATABASE_URL"] not in text

@@ -8,6 +8,7 @@ from warehouse_service.settings import WarehouseSettings
 NEEDED = {
     "PAILOU_WAREHOUSE_DATABASE_URL": "sqlite+aiosqlite:///var/warehouse.db",
     "PAILOU_INTERNAL_KEYS": "an-internal-key-of-24-ch",
+    "PAILOU_REDIS_URL": "redis://cache:6379/0",
 }
 
 
@@ -24,3 +25,10 @@ def test_all_mistakes_are_told_at_once() -> None:
         WarehouseSettings.from_env({"PAILOU_WAREHOUSE_PORT": "70000", "PAILOU_TIME_ZONE": "Mars"})
     for name in ("PAILOU_WAREHOUSE_DATABASE_URL", "PAILOU_INTERNAL_KEYS", "PAILOU_WAREHOUSE_PORT", "PAILOU_TIME_ZONE"):
         assert name in str(wrong.value)
+
+
+def test_secrets_do_not_show_in_the_settings_text() -> None:
+    """A logged settings object gives away neither keys nor database passwords."""
+    text = repr(WarehouseSettings.from_env(NEEDED))
+    assert NEEDED["PAILOU_INTERNAL_KEYS"] not in text
+    assert NEEDED["PAILOU_WAREHOUSE_DATABASE_URL"] not in text
