@@ -13,10 +13,10 @@ from openplatform.records import MAIL_ADDRESS
 class AdminSettings:
     """Settings of admin_api. The environment's names are `PAILOU_` + the name in capitals, with ADMIN_ where it says so."""
 
-    database_url: str
+    database_url: str = field(repr=False)
     """PAILOU_ADMIN_DATABASE_URL: `mysql+asyncmy://…` or `sqlite+aiosqlite:///file`; the truth about everything operators edit."""
 
-    redis_url: str
+    redis_url: str = field(repr=False)
     """`redis://…`, or `memory://` in the all-in-one: where gateways learn of changes, and where calls are counted."""
 
     internal_keys: tuple[str, ...] = field(repr=False)

@@ -14,8 +14,8 @@ from openplatform.env import Env, Network
 class GatewaySettings:
     """Every field has its variable `PAILOU_<NAME>`; secrets and stores have no default."""
 
-    redis_url: str
-    rabbitmq_url: str
+    redis_url: str = field(repr=False)
+    rabbitmq_url: str = field(repr=False)
     internal_keys: tuple[str, ...] = field(repr=False)
     """Sent to services as X-Internal-Key (the first)."""
     master_keys: Mapping[str, bytes] = field(repr=False)

@@ -1,7 +1,7 @@
 """What log_indexer is told from outside."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from openplatform.env import Env
@@ -22,10 +22,10 @@ class IndexerSettings:
     advertise_host: the address under which the others reach it.
     """
 
-    rabbitmq_url: str
-    elasticsearch_url: str
-    redis_url: str
-    internal_keys: tuple[str, ...]
+    rabbitmq_url: str = field(repr=False)
+    elasticsearch_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    internal_keys: tuple[str, ...] = field(repr=False)
     log_retention_days: int = 30
     host: str = "127.0.0.1"
     port: int = 8011
@@ -40,7 +40,7 @@ class IndexerSettings:
             elasticsearch_url=env.url(
                 "ELASTICSEARCH_URL", schemes=("http", "https", "sqlite"), why="the store of call logs"
             ),
-            redis_url=env.url("REDIS_URL", "redis://127.0.0.1:6379/0", schemes=("redis", "rediss", "memory")),
+            redis_url=env.url("REDIS_URL", schemes=("redis", "rediss", "memory"), why="where instances register"),
             internal_keys=env.internal_keys(),
             log_retention_days=env.integer("LOG_RETENTION_DAYS", 30, low=1, high=3650),
             host=env.text("INDEXER_HOST", "127.0.0.1"),

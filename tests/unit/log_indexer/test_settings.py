@@ -9,6 +9,7 @@ GOOD = {
     "PAILOU_RABBITMQ_URL": "amqp://user:password@mq/logs",
     "PAILOU_ELASTICSEARCH_URL": "http://es:9200",
     "PAILOU_INTERNAL_KEYS": "0123456789abcdef",
+    "PAILOU_REDIS_URL": "redis://cache:6379/0",
 }
 
 
