@@ -122,7 +122,7 @@ class MonitorSettings:
                 "INDEXER_ADDRESSES", pattern=_ADDRESS, rule="must be host:port, comma-separated"
             ),
             host=env.text("MONITOR_HOST", "127.0.0.1"),
-            port=env.integer("MONITOR_PORT", 8012, low=0, high=65535),
+            port=env.integer("MONITOR_PORT", 8012, low=1, high=65535),
             advertise_host=env.text("ADVERTISE_HOST", "127.0.0.1"),
         )
         env.finish()
