@@ -53,9 +53,8 @@ def dump(client: fakeredis.FakeRedis) -> bytes:
     return _ENCODER.encode(entries)
 
 
-def restore(client: Any, snapshot: bytes) -> int:
+def restore(client: Any, snapshot: bytes, *, now_ms: float) -> int:
     """Writes the keys of a snapshot that have not expired; returns how many. Raises msgspec.DecodeError for a damaged one."""
-    now_ms = time.time() * 1000
     entries = [entry for entry in _DECODER.decode(snapshot) if entry.expire_at_ms < 0 or entry.expire_at_ms > now_ms]
     for entry in entries:
         if isinstance(entry.value, bytes):
@@ -122,7 +121,7 @@ def _value(client: Any, key: bytes) -> bytes | dict[bytes, bytes] | list[tuple[b
 
 def _load(client: fakeredis.FakeRedis, path: Path) -> None:
     try:
-        count = restore(client, path.read_bytes())
+        count = restore(client, path.read_bytes(), now_ms=time.time() * 1000)
     except FileNotFoundError:
         return
     except msgspec.DecodeError as error:

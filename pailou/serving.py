@@ -163,7 +163,7 @@ def port_of(bound: socket.socket) -> int:
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: ASGIApp, bound: socket.socket, *, service: str, http: type[asyncio.Protocol] | str = "httptools"
+    app: ASGIApp, bound: socket.socket, *, service: str, http: object = "httptools"
 ) -> AsyncIterator[DrainingServer]:
     """Serves an open application on a bound socket while the block runs, in this event loop: for the all-in-one and tests."""
     config = ServiceConfig(app, service=service, drain_s=0, quiet=True, http=http, lifespan="off")

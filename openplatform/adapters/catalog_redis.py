@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -96,7 +96,7 @@ class RedisCatalogReader:
             rows += zip(part, bodies, strict=True)
         return rows
 
-    async def announcements(self) -> AsyncIterator[None]:
+    async def announcements(self) -> AsyncGenerator[None, None]:
         failures = 0
         while True:
             try:
