@@ -1,12 +1,14 @@
-"""A process's life: jobs that run beside its work, its place in the directory, and the time between "stop" and the end."""
+"""A process's life: its start under a server, jobs beside its work, its place in the directory, the time between "stop" and the end."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
-from openplatform.errors import PlatformUnavailable
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from openplatform.errors import PlatformUnavailable, SettingsError
 from openplatform.ports import ServiceDirectory
 from openplatform.records import Instance
 
@@ -43,6 +45,40 @@ class Draining:
 
 draining = Draining()
 """This process's own: a process drains as a whole."""
+
+
+class ServiceProcess:
+    """An ASGI application whose resources open at lifespan startup, inside the worker's own loop, and close at shutdown.
+
+    failure: why it did not start, None while it did.
+    """
+
+    def __init__(self, open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
+        self._open_app = open_app
+        self._app: ASGIApp | None = None
+        self.failure: Exception | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._app is None:
+            raise RuntimeError("the server did not run the lifespan: start it with lifespan on")
+        else:
+            await self._app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        async with AsyncExitStack() as stack:
+            await receive()
+            try:
+                self._app = await stack.enter_async_context(self._open_app())
+            except Exception as error:
+                self.failure = error
+                log.error("start failed: %s", error, exc_info=not isinstance(error, SettingsError))
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ import ipaddress
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +20,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from openplatform.errors import PLATFORM_UNAVAILABLE, OpenPlatformError, SettingsError, business_error
+from openplatform.errors import PLATFORM_UNAVAILABLE, OpenPlatformError, business_error
+from openplatform.lifetime import ServiceProcess as ServiceProcess  # every service's app.py takes these from here
 from openplatform.lifetime import draining
-from openplatform.lifetime import registered as registered  # every service's app.py takes both from here
+from openplatform.lifetime import registered as registered
 from openplatform.lifetime import running as running
 
 log = logging.getLogger(__name__)
@@ -242,40 +242,6 @@ def _is_local(scope: Scope) -> bool:
         return client is not None and ipaddress.ip_address(client[0]).is_loopback
     except ValueError:
         return False
-
-
-class ServiceProcess:
-    """An ASGI application whose resources open at lifespan startup, inside the worker's own loop, and close at shutdown.
-
-    failure: why it did not start, None while it did.
-    """
-
-    def __init__(self, open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
-        self._open_app = open_app
-        self._app: ASGIApp | None = None
-        self.failure: Exception | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif self._app is None:
-            raise RuntimeError("the server did not run the lifespan: start it with lifespan on")
-        else:
-            await self._app(scope, receive, send)
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        async with AsyncExitStack() as stack:
-            await receive()
-            try:
-                self._app = await stack.enter_async_context(self._open_app())
-            except Exception as error:
-                self.failure = error
-                log.error("start failed: %s", error, exc_info=not isinstance(error, SettingsError))
-                await send({"type": "lifespan.startup.failed", "message": str(error)})
-                return
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        await send({"type": "lifespan.shutdown.complete"})
 
 
 async def _render_error(request: Request, error: OpenPlatformError) -> Response:

@@ -52,6 +52,8 @@ class Occasion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailText:
+    """One mail's words: as text, and as HTML for those who read that."""
+
     subject: str
     text: str
     html: str

@@ -1,0 +1,1 @@
+"""What plays the ports: one file per role and technology; only composition roots open them."""

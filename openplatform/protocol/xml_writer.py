@@ -10,6 +10,7 @@ _STARTS_NAME = re.compile("[A-Za-z_\u4e00-\u9fff]")
 
 
 def declaration() -> str:
+    """What every XML answer begins with."""
     return '<?xml version="1.0" encoding="utf-8" ?>'
 
 
