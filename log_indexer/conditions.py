@@ -15,7 +15,7 @@ MAX_SIZE = 100
 MAX_APP_KEYS = 1_000
 """A search by an application's name is one by all app_keys of that name."""
 MAX_KEYWORDS = 20
-MAX_Q = 10_000
+MAX_Q = 2_000
 MAX_TEXT = 512
 
 _KEYWORD = re.compile(r'"([^"]*)"|([^\s"]+)')

@@ -37,7 +37,8 @@ class LogIndexing:
     """The consumer's work; `run` until `stop`.
 
     queue, store: the two ends; progress, metrics: what others may know about it; backoff: makes the waits of one bulk;
-    drains: take all that waits before stopping, since the queue does not outlive this process.
+    linger_s: how long a bulk waits for more; drains: take all that waits before stopping, since the queue does not outlive
+    this process.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class LogIndexing:
         metrics: IndexerMetrics,
         *,
         backoff: Callable[[], Backoff] = Backoff,
+        linger_s: float = LINGER_S,
         drains: bool = False,
     ) -> None:
         self._queue = queue
@@ -58,6 +60,7 @@ class LogIndexing:
         self._metrics = metrics
         self._backoff = backoff
         self._after_faults = backoff()
+        self._linger_s = linger_s
         self._drains = drains
         self._taken: asyncio.Queue[Batch | None] = asyncio.Queue()
         self._bulks: set[asyncio.Task[None]] = set()
@@ -129,7 +132,7 @@ class LogIndexing:
             return []
         batches, count = [first], len(first.records)
         try:
-            async with asyncio.timeout(LINGER_S):
+            async with asyncio.timeout(self._linger_s):
                 while count < MAX_BULK_RECORDS and len(batches) < MAX_BULK_BATCHES:
                     batch = await self._taken.get()
                     if batch is None:  # `stop` was called: this bulk is the last

@@ -31,6 +31,7 @@ class Indexing:
             self.progress,
             self.metrics,
             backoff=lambda: Backoff(low_s=0.001, high_s=0.004),
+            linger_s=0.01,
             drains=drains,
         )
 
