@@ -38,7 +38,7 @@ def lock_over(client: RedisClient, *, renew_every_s: float = 10.0) -> RedisLeade
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
     """Returns once `holds`; the test's own deadline is generous, since nothing here measures time."""
     async with asyncio.timeout(30):
-        while not await holds():  # noqa: ASYNC110 - it happens in Redis, which sets no event of ours
+        while not await holds():
             await asyncio.sleep(0.01)
 
 
