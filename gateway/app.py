@@ -27,6 +27,7 @@ from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.quota_memory import MemoryQuotaCounter
 from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.adapters.redis_client import HOT_PATH_TIMEOUT_S, open_redis
+from openplatform.adapters.redis_wire import RedisWire, can_wire
 from openplatform.adapters.sessions_redis import RedisSessionStore
 from openplatform.lifetime import draining
 from openplatform.records import Instance
@@ -48,6 +49,10 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         hot = await stack.enter_async_context(
             open_redis(settings.redis_url, embedded, timeout_s=HOT_PATH_TIMEOUT_S, max_connections=32)
         )
+        wire = None
+        if can_wire(settings.redis_url):
+            wire = RedisWire(settings.redis_url, timeout_s=HOT_PATH_TIMEOUT_S)
+            stack.callback(wire.close)
         background = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
         directory = RedisServiceDirectory(background, clock)
         publisher = await stack.enter_async_context(open_log_publisher(settings.rabbitmq_url, embedded))
@@ -81,7 +86,7 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         resources = Resources(
             catalog=catalog,
             sessions=sessions,
-            quota=RedisQuotaCounter(hot, clock, settings.time_zone),
+            quota=RedisQuotaCounter(hot, clock, settings.time_zone, wire=wire),
             local_quota=MemoryQuotaCounter(clock, settings.time_zone),
             peers=peers,
             upstreams=upstreams,
