@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from openplatform.env import Env
+from openplatform.env import Env, Network
 from openplatform.records import MAIL_ADDRESS
+
+SERVICE_ID = "admin-api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class AdminSettings:
     """PAILOU_ADMIN_EMAIL: login name of the first administrator, made when there is no user yet; empty = none is made."""
 
     first_password: str = field(default="", repr=False)
-    """PAILOU_ADMIN_PASSWORD: that administrator's password, to be changed at the first login."""
+    """PAILOU_ADMIN_PASSWORD: that administrator's password, to be changed at the first login (not in the all-in-one)."""
 
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
     """The platform's zone: times in answers, the ranking's day. The platform's users are in China."""
@@ -45,6 +47,9 @@ class AdminSettings:
 
     is_behind_tls: bool = False
     """PAILOU_ADMIN_BEHIND_TLS: true = the cookie is `__Host-sid` with Secure; false suits plain HTTP on loopback."""
+
+    trusted_proxies: tuple[Network, ...] = ()
+    """Peers whose X-Forwarded-For is believed; it decides whose failed logins lock an address."""
 
     indexer_addresses: tuple[str, ...] = ()
     """Fixed `host:port` of log_indexer; none = ask the directory."""
@@ -73,6 +78,7 @@ class AdminSettings:
             port=env.integer("ADMIN_PORT", 8001, low=0, high=65535),
             advertise_host=env.text("ADVERTISE_HOST", "127.0.0.1"),
             is_behind_tls=env.boolean("ADMIN_BEHIND_TLS", False),
+            trusted_proxies=env.networks("TRUSTED_PROXIES"),
             indexer_addresses=env.words("INDEXER_ADDRESSES"),
             monitor_addresses=env.words("MONITOR_ADDRESSES"),
             body_limit_bytes=env.integer("ADMIN_BODY_LIMIT_BYTES", 1024 * 1024, low=1024, high=16 * 1024 * 1024),

@@ -42,7 +42,7 @@ admin_user = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("password", sa.String(255), nullable=False),
-    sa.Column("email", sa.String(100), nullable=False, unique=True),  # lower case
+    sa.Column("email", key_text(100), nullable=False, unique=True),  # lower case
     sa.Column("real_name", sa.String(20), nullable=False),
     sa.Column("status", sa.SmallInteger, nullable=False),
     flag("must_change_password"),
@@ -72,7 +72,7 @@ login_log = sa.Table(
     "login_log",
     metadata,
     sa.Column("id", BigId, primary_key=True),
-    sa.Column("email", sa.String(100), nullable=False),  # as typed, in lower case
+    sa.Column("email", key_text(100), nullable=False),  # as typed, in lower case
     sa.Column("remote_ip", sa.String(45), nullable=False),
     sa.Column("user_agent", sa.String(200), nullable=False),
     sa.Column("outcome", sa.SmallInteger, nullable=False),  # 0 failed or under way, 1 succeeded, 2 refused while locked

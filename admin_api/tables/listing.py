@@ -5,9 +5,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from admin_api.tables.rows import Row
+from admin_api.tables.rows import Row, as_row
+from openplatform.sql import AsyncConnection
 
 V = TypeVar("V")
 
@@ -53,7 +53,7 @@ async def fetch_page(
     rows = await connection.execute(
         query.order_by(*order).limit(listing.size).offset((listing.page - 1) * listing.size)
     )
-    return [dict(row) for row in rows.mappings()], total
+    return [as_row(row) for row in rows.mappings()], total
 
 
 def contains(text: str, *columns: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

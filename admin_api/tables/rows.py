@@ -5,11 +5,17 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from admin_api.tables.platform import mutex
+from openplatform.sql import AsyncConnection
 
 Row = dict[str, Any]
+
+SECRET_COLUMNS = frozenset({"password", "app_secret", "secret", "access_token", "refresh_token"})
+"""Never shown, not even to who may edit them: masked wherever rows are recorded or compared."""
+
+RowConflict = IntegrityError
+"""A constraint refused the change and no better reason is known: another change got in between."""
 
 
 class RowMissing(Exception):
@@ -47,41 +53,55 @@ class RowInUse(Exception):
         self.table = table
 
 
+def as_row(mapping: sa.RowMapping) -> Row:
+    """A result's row with plain strings as keys: SQLAlchemy's are a kind of their own, which JSON encoders refuse."""
+    return {str(name): value for name, value in mapping.items()}
+
+
 async def fetch_row(connection: AsyncConnection, table: sa.Table, row_id: int, *, lock: bool = False) -> Row:
     """The row with this id; lock: no other transaction edits it until this one ends. Raises RowMissing."""
     query = sa.select(table).where(table.c.id == row_id)
     row = (await connection.execute(query.with_for_update() if lock else query)).mappings().one_or_none()
     if row is None:
         raise RowMissing(table.name, row_id)
-    return dict(row)
+    return as_row(row)
 
 
 async def find_row(connection: AsyncConnection, query: sa.Select[Any]) -> Row | None:
     """The query's first row, or None."""
     row = (await connection.execute(query)).mappings().first()
-    return None if row is None else dict(row)
+    return None if row is None else as_row(row)
 
 
 async def fetch_rows(connection: AsyncConnection, query: sa.Select[Any]) -> list[Row]:
     """All rows of the query."""
-    return [dict(row) for row in (await connection.execute(query)).mappings()]
+    return [as_row(row) for row in (await connection.execute(query)).mappings()]
 
 
 async def insert_row(connection: AsyncConnection, table: sa.Table, values: Row, *, unique: Sequence[str] = ()) -> Row:
     """Writes a new row and returns it with its id and defaults. Raises ValueTaken for one of the `unique` columns."""
+    values = _stored(values)
     try:
         result = await connection.execute(sa.insert(table).values(values))
     except IntegrityError as error:
         await _blame(connection, table, values, unique, None, error)
         raise
-    return await fetch_row(connection, table, result.inserted_primary_key[0])
+    return await fetch_row(connection, table, new_id(result))
+
+
+def new_id(result: sa.CursorResult[Any]) -> int:
+    """The id that an INSERT of one row was given."""
+    key = result.inserted_primary_key
+    if key is None:
+        raise TypeError("not the result of an insert")
+    return int(key[0])
 
 
 async def update_row(
     connection: AsyncConnection, table: sa.Table, before: Row, values: Mapping[str, Any], *, unique: Sequence[str] = ()
 ) -> Row:
     """Writes `values` over the locked row `before` and counts its version up. Raises ValueTaken."""
-    after = before | dict(values)
+    after = before | _stored(values)
     if "version" in before:
         after["version"] = before["version"] + 1
     changed = {name: value for name, value in after.items() if before[name] != value}
@@ -122,6 +142,11 @@ async def delete_row(connection: AsyncConnection, table: sa.Table, row_id: int) 
 async def take_mutex(connection: AsyncConnection, name: str) -> None:
     """Waits until no other transaction holds this mutex; held until this one ends. SQLite has one writer at a time anyway."""
     await connection.execute(sa.select(mutex.c.name).where(mutex.c.name == name).with_for_update())
+
+
+def _stored(values: Mapping[str, Any]) -> Row:
+    # flags are smallints 0 and 1
+    return {name: int(value) if isinstance(value, bool) else value for name, value in values.items()}
 
 
 async def _blame(

@@ -22,6 +22,17 @@ _TABLES = (
     "balance_ledger",
 )
 
+_INDEXES = (
+    ("app_info", ("cus_id",)),
+    ("app_secret_history", ("app_id",)),
+    ("user_token", ("app_id",)),
+    ("user_token", ("user_id",)),
+    ("user_token", ("expire_time",)),
+    ("app_mapping", ("service_id",)),
+    ("recharge", ("cus_id",)),
+    ("balance_ledger", ("cus_id",)),
+)
+
 _TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 _BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _TINY_INT = sa.SmallInteger().with_variant(mysql.TINYINT(), "mysql", "mariadb")
@@ -189,6 +200,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("reference", name="uq_balance_ledger_reference"),
     )
+    for table, columns in _INDEXES:
+        op.create_index(f"ix_{table}_{'_'.join(columns)}", table, list(columns))
 
 
 def downgrade() -> None:

@@ -23,6 +23,18 @@ _TABLES = (
     "mutex",
 )
 
+_INDEXES = (
+    ("operator_session", ("user_id",)),
+    ("operator_session", ("expire_time",)),
+    ("login_log", ("email", "create_time")),
+    ("login_log", ("remote_ip", "create_time")),
+    ("admin_audit_log", ("create_time",)),
+    ("admin_audit_log", ("user_id",)),
+    ("admin_audit_log", ("table_name", "row_id")),
+    ("config_outbox", ("sent_time",)),
+    ("idempotency_key", ("create_time",)),
+)
+
 _TIME = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 _BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _LONG_TEXT = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
@@ -70,7 +82,7 @@ def upgrade() -> None:
         "admin_user",
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("password", sa.String(255), nullable=False),
-        sa.Column("email", sa.String(100), nullable=False),
+        sa.Column("email", _key(100), nullable=False),
         sa.Column("real_name", sa.String(20), nullable=False),
         sa.Column("status", sa.SmallInteger, nullable=False),
         sa.Column("must_change_password", sa.SmallInteger, server_default=sa.text("0"), nullable=False),
@@ -101,7 +113,7 @@ def upgrade() -> None:
     op.create_table(
         "login_log",
         sa.Column("id", _BIG_ID, nullable=False),
-        sa.Column("email", sa.String(100), nullable=False),
+        sa.Column("email", _key(100), nullable=False),
         sa.Column("remote_ip", sa.String(45), nullable=False),
         sa.Column("user_agent", sa.String(200), nullable=False),
         sa.Column("outcome", sa.SmallInteger, nullable=False),
@@ -144,9 +156,9 @@ def upgrade() -> None:
         sa.Column("create_time", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("user_id", "key"),
     )
-    op.create_table(
-        "mutex", sa.Column("name", _key(20), nullable=False), sa.PrimaryKeyConstraint("name")
-    )
+    op.create_table("mutex", sa.Column("name", _key(20), nullable=False), sa.PrimaryKeyConstraint("name"))
+    for table, columns in _INDEXES:
+        op.create_index(f"ix_{table}_{'_'.join(columns)}", table, list(columns))
 
 
 def downgrade() -> None:

@@ -1,0 +1,1 @@
+"""The back office itself: signing in, operators, roles, menus, and the record of what they did."""

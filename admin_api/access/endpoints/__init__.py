@@ -1,0 +1,1 @@
+"""The JSON API of signing in, operators, roles, menus and audit."""

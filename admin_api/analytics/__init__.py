@@ -1,0 +1,1 @@
+"""What happened at the gateways: today's ranking, call logs, statistics."""

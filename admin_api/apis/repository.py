@@ -1,0 +1,55 @@
+"""Lists of API mappings and system parameters."""
+
+from typing import Annotated, Literal
+
+import sqlalchemy as sa
+from pydantic import Field
+
+from admin_api.tables.apis import api_systemparam, app_mapping
+from admin_api.tables.listing import Listing, contains, fetch_page
+from admin_api.tables.rows import Row
+from admin_api.tables.shapes import Note50, Search
+from openplatform.sql import AsyncConnection
+
+
+class MappingListing(Listing):
+    """q: in the API's name, its path, its service or its description."""
+
+    q: Search | None = None
+    state: Annotated[int, Field(ge=0, le=1)] | None = None
+    service_id: Search | None = None
+    api_group: Note50 | None = None
+    sort: Literal[
+        "id", "-id", "gateway_api_name", "-gateway_api_name", "service_id", "-service_id", "state", "-state"
+    ] = "gateway_api_name"
+
+
+class ParamListing(Listing):
+    """q: in the name or the description."""
+
+    q: Search | None = None
+    state: Annotated[int, Field(ge=0, le=1)] | None = None
+    sort: Literal["id", "-id", "name", "-name", "state", "-state"] = "id"
+
+
+async def list_mappings(connection: AsyncConnection, listing: MappingListing) -> tuple[list[Row], int]:
+    """The page and the total."""
+    m = app_mapping.c
+    query = sa.select(app_mapping)
+    if listing.q is not None:
+        query = query.where(contains(listing.q, m.gateway_api_name, m.inside_api_url, m.service_id, m.description))
+    for name in ("state", "service_id", "api_group"):
+        if (wanted := getattr(listing, name)) is not None:
+            query = query.where(m[name] == wanted)
+    return await fetch_page(connection, query, listing, sort=listing.sort, columns=m, tie=m.id)
+
+
+async def list_params(connection: AsyncConnection, listing: ParamListing) -> tuple[list[Row], int]:
+    """The page and the total."""
+    p = api_systemparam.c
+    query = sa.select(api_systemparam)
+    if listing.q is not None:
+        query = query.where(contains(listing.q, p.name, p.description))
+    if listing.state is not None:
+        query = query.where(p.state == listing.state)
+    return await fetch_page(connection, query, listing, sort=listing.sort, columns=p, tie=p.id)

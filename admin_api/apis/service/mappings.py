@@ -1,0 +1,128 @@
+"""API mappings: the route table, one row per public API name."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from admin_api.apis.service.rules import (
+    ApiNameText,
+    InsidePath,
+    JsonObject,
+    JsonSchema,
+    ListItems,
+    Sensitive,
+    ServiceId,
+    to_json,
+)
+from admin_api.outbox.changes import Change
+from admin_api.security.problems import invalid_field
+from admin_api.tables.apis import app_mapping
+from admin_api.tables.rows import Row, RowMissing, delete_row, edit_row, fetch_row, insert_row, update_row
+from admin_api.tables.shapes import UNSET, Body, Count, Edit, Flag, Note50, Note500, State
+
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+TimeoutMs = Annotated[int, Field(strict=True, ge=1, le=60_000)]
+Limit = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
+WindowS = Annotated[int, Field(strict=True, ge=1, le=86_400)]
+Version = Annotated[str, Field(max_length=20, pattern=r"^[0-9A-Za-z._-]*$")]
+
+_DOCUMENTS = ("request_schema", "response_example", "list_items", "sensitive")
+
+
+class MappingDraft(Body):
+    """A new public API. Times in ms and s as named; null limits = the platform's default."""
+
+    gateway_api_name: ApiNameText
+    service_id: ServiceId
+    inside_api_url: InsidePath
+    http_method: Method = "GET"
+    state: State = 1
+    description: Note500 = ""
+    idempotents: Flag = False
+    needfee: Flag = False
+    price_fen: Count = 0
+    need_session: Flag = True
+    timeout_ms: TimeoutMs = 3000
+    timestamp_window_s: WindowS | None = None
+    request_schema: JsonSchema | None = None
+    response_example: JsonObject | None = None
+    list_items: ListItems = {}
+    sensitive: Sensitive = []
+    api_version: Version = ""
+    api_group: Note50 = ""
+
+    @model_validator(mode="after")
+    def _charges_something(self) -> Self:
+        if self.needfee and self.price_fen == 0:
+            raise ValueError("needfee needs a price_fen above 0")
+        return self
+
+
+class MappingEdit(Edit):
+    """The API's name stays: grants, limits and logs know it by that name."""
+
+    service_id: ServiceId = UNSET
+    inside_api_url: InsidePath = UNSET
+    http_method: Method = UNSET
+    state: State = UNSET
+    description: Note500 = UNSET
+    idempotents: Flag = UNSET
+    needfee: Flag = UNSET
+    price_fen: Count = UNSET
+    need_session: Flag = UNSET
+    timeout_ms: TimeoutMs = UNSET
+    timestamp_window_s: WindowS | None = UNSET
+    request_schema: JsonSchema | None = UNSET
+    response_example: JsonObject | None = UNSET
+    list_items: ListItems = UNSET
+    sensitive: Sensitive = UNSET
+    api_version: Version = UNSET
+    api_group: Note50 = UNSET
+
+
+async def create_mapping(change: Change, draft: MappingDraft) -> Row:
+    """The new row. Raises ValueTaken for the API's name."""
+    values = _columns(draft.model_dump()) | {"cache_ttl_s": 0}
+    row = await insert_row(change.connection, app_mapping, values, unique=("gateway_api_name",))
+    await change.record("create", app_mapping.name, row["id"], after=row)
+    await change.emit_routes([row["id"]])
+    return row
+
+
+async def edit_mapping(change: Change, mapping_id: int, edit: MappingEdit) -> Row:
+    """The row after the edit. Raises RowMissing, RowStale, a 422 Problem for a charged API without a price."""
+    before, after = await edit_row(change.connection, app_mapping, mapping_id, edit.version, _columns(edit.changes()))
+    if after["needfee"] and after["price_fen"] == 0:
+        raise invalid_field("price_fen", "must be above 0 for an API with needfee")
+    await change.record("edit", app_mapping.name, mapping_id, before, after)
+    await change.emit_routes([mapping_id])
+    return after
+
+
+async def switch_mappings(change: Change, mapping_ids: Sequence[int], state: int) -> list[int]:
+    """Makes many available (1) or not (0); returns the ids that do not exist."""
+    missing: list[int] = []
+    for mapping_id in sorted(set(mapping_ids)):
+        try:
+            before = await fetch_row(change.connection, app_mapping, mapping_id, lock=True)
+        except RowMissing:
+            missing.append(mapping_id)
+            continue
+        if before["state"] != state:
+            after = await update_row(change.connection, app_mapping, before, {"state": state})
+            await change.record("edit", app_mapping.name, mapping_id, before, after)
+    await change.emit_routes(mapping_ids)
+    return missing
+
+
+async def delete_mapping(change: Change, mapping_id: int) -> None:
+    """The API is gone for callers within a second. Raises RowMissing, RowInUse while apps hold a grant for it."""
+    before = await delete_row(change.connection, app_mapping, mapping_id)
+    await change.record("delete", app_mapping.name, mapping_id, before=before)
+    await change.emit_removal("route", before["gateway_api_name"])
+
+
+def _columns(values: dict[str, Any]) -> dict[str, Any]:
+    documents = {n: to_json(values[n]) for n in _DOCUMENTS if values.get(n) is not None}
+    return values | documents

@@ -1,0 +1,229 @@
+"""admin_api from the outside: its resources, its ASGI application, its process."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import APIRouter, FastAPI, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from admin_api.access.endpoints.account import account_routes
+from admin_api.access.endpoints.audit import audit_routes
+from admin_api.access.endpoints.menus import menu_routes
+from admin_api.access.endpoints.roles import role_routes
+from admin_api.access.endpoints.users import user_routes
+from admin_api.access.service.users import make_first_administrator
+from admin_api.analytics.endpoints import analytics_routes
+from admin_api.analytics.service import INDEXER, Analytics
+from admin_api.apis.endpoints.mappings import mapping_routes
+from admin_api.apis.endpoints.params import param_routes
+from admin_api.apps.endpoints.apps import app_routes
+from admin_api.apps.endpoints.customers import customer_routes
+from admin_api.apps.endpoints.secrets import secret_routes
+from admin_api.apps.endpoints.tokens import token_routes
+from admin_api.apps.jobs import retire_secrets
+from admin_api.apps.service.secrets import prove_secrets_open
+from admin_api.billing.endpoints import billing_routes
+from admin_api.console.pages import OPENAPI_PATH, page_routes
+from admin_api.outbox.changes import Changes
+from admin_api.outbox.desk import ChangeDesk
+from admin_api.outbox.relay import Relay
+from admin_api.security.doorway import Doorway, is_from_here
+from admin_api.security.guard import Guard
+from admin_api.security.metrics import AdminMetrics
+from admin_api.security.openapi import API_PREFIX, DEFAULT_ANSWERS, describe, operation_id
+from admin_api.security.passwords import Passwords
+from admin_api.security.problems import EXCEPTION_HANDLERS, Problem
+from admin_api.security.sessions import Sessions
+from admin_api.security.signin import SignIn
+from admin_api.settings import SERVICE_ID, AdminSettings
+from admin_api.tables.schema import ping, refuse_other_schema
+from openplatform import __version__
+from openplatform.adapters.catalog_redis import RedisCatalogWriter
+from openplatform.adapters.directory_redis import RedisServiceDirectory
+from openplatform.adapters.embedded import Embedded
+from openplatform.adapters.quota_redis import RedisQuotaCounter
+from openplatform.adapters.ranking_redis import RedisApiRanking
+from openplatform.adapters.redis_client import open_redis
+from openplatform.errors import SettingsError
+from openplatform.lifetime import registered, running
+from openplatform.ports import ApiRanking, CatalogWriter, Clock, QuotaCounter, ServiceDirectory
+from openplatform.records import Instance
+from openplatform.sealing import Seal
+from openplatform.service_client import ServiceClient, open_service_client
+from openplatform.sql import Database, open_database
+from openplatform.web import ServiceProcess, SystemClock, health_routes
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What admin_api needs of the world, and the parts that hold state."""
+
+    database: Database
+    catalog_writer: CatalogWriter
+    quota: QuotaCounter
+    ranking: ApiRanking
+    directory: ServiceDirectory
+    services: ServiceClient
+    clock: Clock
+    seal: Seal
+    passwords: Passwords
+    metrics: AdminMetrics
+    relay: Relay
+    changes: Changes
+
+
+@asynccontextmanager
+async def open_resources(settings: AdminSettings, embedded: Embedded | None = None) -> AsyncIterator[Resources]:
+    """Opens database, Redis and client. Nothing is asked yet.
+
+    Raises SettingsError for memory:// outside the all-in-one and for master keys that are none.
+    """
+    clock = SystemClock()
+    seal = Seal(settings.master_keys)
+    pinned = {INDEXER: settings.indexer_addresses} if settings.indexer_addresses else {}
+    if settings.monitor_addresses:
+        pinned["monitor"] = settings.monitor_addresses
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings.database_url))
+        redis = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
+        directory = RedisServiceDirectory(redis, clock)
+        client = open_service_client(directory, internal_key=settings.internal_keys[0], pinned=pinned)
+        writer = RedisCatalogWriter(redis)
+        metrics = AdminMetrics()
+        relay = Relay(database, writer, clock, metrics)
+        yield Resources(
+            database=database,
+            catalog_writer=writer,
+            quota=RedisQuotaCounter(redis, clock, settings.time_zone),
+            ranking=RedisApiRanking(redis),
+            directory=directory,
+            services=await stack.enter_async_context(client),
+            clock=clock,
+            seal=seal,
+            passwords=Passwords(),
+            metrics=metrics,
+            relay=relay,
+            changes=Changes(database, clock, relay),
+        )
+
+
+def create_app(resources: Resources, settings: AdminSettings) -> ASGIApp:
+    """The application over opened resources; does no I/O itself."""
+    sessions = Sessions(resources.database, resources.clock)
+    guard = Guard(sessions, is_behind_tls=settings.is_behind_tls)
+    sign_in = SignIn(resources.database, resources.passwords, sessions, resources.metrics)
+    app = FastAPI(
+        title="Pailou admin API",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        max_body_size=settings.body_limit_bytes,
+        exception_handlers=EXCEPTION_HANDLERS,
+        generate_unique_id_function=operation_id,
+    )
+    app.state.guard = guard
+    app.state.desk = ChangeDesk(resources.changes, resources.relay, settings.time_zone)
+    for router in _api_routers(resources, settings, sessions, guard, sign_in):
+        app.include_router(router, prefix=API_PREFIX, responses=DEFAULT_ANSWERS)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way of changing the document
+    app.include_router(page_routes(sign_in, guard))
+    app.router.routes.extend(_machine_routes(resources))
+    return Doorway(app, trusted_proxies=settings.trusted_proxies, is_behind_tls=settings.is_behind_tls)
+
+
+@asynccontextmanager
+async def open_app(settings: AdminSettings, embedded: Embedded | None = None) -> AsyncIterator[ASGIApp]:
+    """The whole service while inside: resources, application, registration, relay, jobs.
+
+    Raises SettingsError when the database is not migrated or the master keys do not open its secrets. settings.port is the port
+    that others can reach.
+    """
+    async with AsyncExitStack() as stack:
+        resources = await stack.enter_async_context(open_resources(settings, embedded))
+        await _prove(resources, settings, is_all_in_one=embedded is not None)
+        await stack.enter_async_context(running(resources.relay.run(), name="relay of changes"))
+        await stack.enter_async_context(running(retire_secrets(resources.changes), name="end of replaced secrets"))
+        instance = Instance(
+            service_id=SERVICE_ID,
+            host=settings.advertise_host,
+            port=settings.port,
+            version=__version__,
+            started_at_ms=int(resources.clock.now() * 1000),
+        )
+        await stack.enter_async_context(registered(resources.directory, instance))
+        yield create_app(resources, settings)
+
+
+def from_env() -> ServiceProcess:
+    """The factory that a server such as uvicorn calls."""
+    settings = AdminSettings.from_env()
+    return ServiceProcess(lambda: open_app(settings))
+
+
+async def _prove(resources: Resources, settings: AdminSettings, *, is_all_in_one: bool) -> None:
+    await refuse_other_schema(resources.database)
+    async with resources.database.read() as connection:
+        await prove_secrets_open(connection, resources.seal)
+    if not settings.first_email:
+        return
+    try:
+        made = await make_first_administrator(
+            resources.changes,
+            resources.passwords,
+            email=settings.first_email,
+            password=settings.first_password,
+            must_change_password=not is_all_in_one,
+        )
+    except ValueError as error:
+        raise SettingsError(f"PAILOU_ADMIN_EMAIL, PAILOU_ADMIN_PASSWORD: {error}") from None
+    if made:
+        log.info("made the first administrator, %s", settings.first_email)
+
+
+def _api_routers(
+    resources: Resources, settings: AdminSettings, sessions: Sessions, guard: Guard, sign_in: SignIn
+) -> list[APIRouter]:
+    database, zone = resources.database, settings.time_zone
+    analytics = Analytics(database, resources.services)
+    return [
+        account_routes(database, sessions, sign_in, resources.passwords, guard, zone),
+        app_routes(database, resources.seal, resources.quota, zone),
+        secret_routes(database, resources.seal, sign_in, zone),
+        mapping_routes(database, zone),
+        token_routes(database, resources.clock, zone),
+        customer_routes(database, resources.passwords, zone),
+        billing_routes(database, zone),
+        param_routes(database, zone),
+        analytics_routes(analytics, resources.ranking, resources.clock, zone),
+        user_routes(database, resources.passwords, zone),
+        role_routes(database, zone),
+        menu_routes(database, zone),
+        audit_routes(database, zone),
+    ]
+
+
+def _machine_routes(resources: Resources) -> list[BaseRoute]:
+    """For machines: health to everybody, figures to this machine, the OpenAPI document."""
+
+    async def database_answers() -> None:
+        async with resources.database.read() as connection:
+            await ping(connection)
+
+    async def metrics(request: Request) -> Response:
+        if not is_from_here(request):
+            raise Problem(403, "not-local", "this path answers this machine only")
+        return Response(generate_latest(resources.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def openapi(request: Request) -> Response:
+        return JSONResponse(request.app.openapi())
+
+    # Redis is no reason to be unready: what operators change is kept, and they must see that it waits.
+    return [*health_routes({"database": database_answers}), Route("/metrics", metrics), Route(OPENAPI_PATH, openapi)]

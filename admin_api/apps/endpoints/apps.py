@@ -1,0 +1,115 @@
+"""/apps: applications with their limits, how much of them is used today, and their secrets."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from admin_api.apps.repository.apps import AppListing, fetch_app, list_apps
+from admin_api.apps.service.apps import AppDraft, AppEdit, create_app, delete_app, edit_app, switch_apps
+from admin_api.outbox.desk import AtDesk
+from admin_api.security.guard import GuardedRoute
+from admin_api.security.permissions import needs
+from admin_api.tables.listing import Page
+from admin_api.tables.rows import Row
+from admin_api.tables.shapes import Body, BodyId, Id, State, View
+from openplatform.errors import PlatformUnavailable
+from openplatform.ports import QuotaCounter
+from openplatform.sealing import Seal
+from openplatform.sql import Database
+
+
+class AppView(View):
+    """enabled: the app's and its customer's state together. used_today, used_minute: accepted calls of the calendar day and of
+    the last 60 s; null while the counters cannot be read."""
+
+    id: int
+    app_key: str
+    app_name: str
+    corp_name: str
+    cus_id: int
+    customer_name: str
+    daily_limit: int
+    minute_limit: int | None
+    redirect_url: str
+    description: str
+    state: int
+    enabled: bool
+    real_status_codes: bool
+    md5_allowed: bool
+    used_today: int | None = None
+    used_minute: int | None = None
+    version: int
+
+
+class NewAppView(AppView):
+    """app_secret: shown this once; nobody can see it again."""
+
+    app_secret: str
+
+
+class Switch(Body):
+    """Which apps to enable (state 1) or disable (0)."""
+
+    ids: Annotated[list[BodyId], Field(min_length=1, max_length=1000)]
+    state: State
+
+
+class Switched(View):
+    """Item by item: the ids that do not exist; all others are in the wanted state."""
+
+    missing: list[int]
+
+
+def app_routes(database: Database, seal: Seal, quota: QuotaCounter, zone: ZoneInfo) -> APIRouter:
+    """The routes of apps."""
+    router = APIRouter(prefix="/apps", tags=["应用管理"], route_class=GuardedRoute)
+
+    async def shown(rows: Sequence[Row]) -> list[AppView]:
+        used: list[tuple[int | None, int | None]] = [(None, None)] * len(rows)
+        with suppress(PlatformUnavailable):  # the list is of use without its counters
+            used = [(u.day_used, u.minute_used) for u in await quota.used([row["app_key"] for row in rows])]
+        return [_view(row, day, minute, zone) for row, (day, minute) in zip(rows, used, strict=True)]
+
+    async def current(app_id: int) -> AppView:
+        async with database.read() as connection:
+            row = await fetch_app(connection, app_id)
+        return (await shown([row]))[0]
+
+    @router.get("", openapi_extra=needs("gw:app:list"))
+    async def get_apps(listing: Annotated[AppListing, Query()]) -> Page[AppView]:
+        async with database.read() as connection:
+            rows, total = await list_apps(connection, listing)
+        return Page(items=await shown(rows), total=total, page=listing.page, size=listing.size)
+
+    @router.post("", status_code=201, openapi_extra=needs("gw:app:add"))
+    async def add_app(draft: AppDraft, desk: AtDesk) -> NewAppView:
+        row, secret = await desk.change(lambda change: create_app(change, seal, draft))
+        return NewAppView(**(await current(row["id"])).model_dump(), app_secret=secret)
+
+    @router.post("/state", openapi_extra=needs("gw:app:edit"))
+    async def switch_many_apps(switch: Switch, desk: AtDesk) -> Switched:
+        return Switched(missing=await desk.change(lambda change: switch_apps(change, switch.ids, switch.state)))
+
+    @router.get("/{app_id}", openapi_extra=needs("gw:app:query"))
+    async def get_app(app_id: Id) -> AppView:
+        return await current(app_id)
+
+    @router.patch("/{app_id}", openapi_extra=needs("gw:app:edit"))
+    async def change_app(app_id: Id, edit: AppEdit, desk: AtDesk) -> AppView:
+        await desk.change(lambda change: edit_app(change, app_id, edit))
+        return await current(app_id)
+
+    @router.delete("/{app_id}", status_code=204, openapi_extra=needs("gw:app:remove"))
+    async def remove_app(app_id: Id, desk: AtDesk) -> None:
+        await desk.change(lambda change: delete_app(change, app_id))
+
+    return router
+
+
+def _view(row: Row, used_today: int | None, used_minute: int | None, zone: ZoneInfo) -> AppView:
+    enabled = row["state"] == 1 and row["customer_state"] == 1
+    return AppView.of(row | {"enabled": enabled, "used_today": used_today, "used_minute": used_minute}, zone)

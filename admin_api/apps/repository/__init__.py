@@ -1,0 +1,1 @@
+"""The queries behind the lists of customers, apps and tokens."""

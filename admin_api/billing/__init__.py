@@ -1,0 +1,1 @@
+"""Money: top-ups of customers' balances, and the ledger of every move."""

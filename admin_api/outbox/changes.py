@@ -1,0 +1,120 @@
+"""An operator's change: rows, audit and what gateways must hear of it, in one transaction."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Generic, Protocol, TypeVar
+
+from admin_api.outbox.records import Entry, app_entry, param_entry, route_entry, session_entry
+from admin_api.outbox.repository import app_rows, append, begin_emitting, param_rows, route_rows, token_rows
+from admin_api.security.audit import Values, record_change
+from admin_api.security.operators import Operator
+from openplatform.ports import Clock
+from openplatform.records import ConfigKind
+from openplatform.sql import AsyncConnection, Database
+
+T = TypeVar("T")
+
+_CHUNK = 1000  # SQLite takes 32,766 values in one statement
+
+
+@dataclass(slots=True)
+class Change:
+    """One transaction of one operator. Emit last: from then on until the end no other change can emit."""
+
+    connection: AsyncConnection
+    by: Operator
+    now: datetime
+    last_outbox_id: int | None = field(default=None, init=False)
+
+    async def record(
+        self, action: str, table: str, row_id: object, before: Values | None = None, after: Values | None = None
+    ) -> None:
+        """Writes the audit row. action: what the operator did, e.g. `edit`; before None = created, after None = deleted."""
+        await record_change(
+            self.connection, self.by, self.now, action=action, table=table, row_id=row_id, before=before, after=after
+        )
+
+    async def emit_apps(self, ids: Sequence[int]) -> None:
+        """Tells gateways what these apps are now."""
+        await begin_emitting(self.connection)
+        await self._append(app_entry(row) for row in await app_rows(self.connection, ids=ids))
+
+    async def emit_apps_of_customer(self, customer_id: int) -> None:
+        """The same for all apps of a customer, whose state counts for them."""
+        await begin_emitting(self.connection)
+        await self._append(app_entry(row) for row in await app_rows(self.connection, customer_id=customer_id))
+
+    async def emit_routes(self, ids: Sequence[int]) -> None:
+        """Tells gateways what these API mappings are now."""
+        await begin_emitting(self.connection)
+        await self._append(route_entry(row) for row in await route_rows(self.connection, ids))
+
+    async def emit_params(self, ids: Sequence[int]) -> None:
+        """Tells gateways what these system parameters are now."""
+        await begin_emitting(self.connection)
+        await self._append(param_entry(row) for row in await param_rows(self.connection, ids))
+
+    async def emit_sessions(self, ids: Sequence[int]) -> None:
+        """Tells gateways what these tokens are now."""
+        await begin_emitting(self.connection)
+        for start in range(0, len(ids), _CHUNK):
+            rows = await token_rows(self.connection, ids[start : start + _CHUNK])
+            await self._append(session_entry(row) for row in rows)
+
+    async def emit_removal(self, kind: ConfigKind, *keys: str) -> None:
+        """Tells gateways that these entries are gone."""
+        await begin_emitting(self.connection)
+        await self._append(Entry(kind, key, None) for key in keys)
+
+    async def _append(self, entries: Iterable[Entry]) -> None:
+        rows = [
+            {
+                "kind": entry.kind,
+                "key": entry.key,
+                "body": None if entry.body is None else entry.body.decode(),
+                "expire_at_ms": entry.expire_at_ms,
+                "create_time": self.now,
+            }
+            for entry in entries
+        ]
+        if rows:
+            self.last_outbox_id = await append(self.connection, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Generic[T]):
+    """A committed change. outbox_id: the last row that gateways must hear of, None = nothing for them."""
+
+    value: T
+    outbox_id: int | None
+
+
+class Bell(Protocol):
+    """What is rung after a commit: the relay."""
+
+    def wake(self) -> None: ...
+
+
+class Changes:
+    """Makes changes. A transaction that lost a deadlock is repeated, so `work` may run more than once."""
+
+    def __init__(self, database: Database, clock: Clock, bell: Bell) -> None:
+        self.database = database
+        self._clock = clock
+        self._bell = bell
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now(), UTC)
+
+    async def make(self, by: Operator, work: Callable[[Change], Awaitable[T]]) -> Made[T]:
+        """Runs `work` in one transaction and wakes the relay when it is committed."""
+
+        async def transaction(connection: AsyncConnection) -> tuple[T, Change]:
+            change = Change(connection, by, self.now())
+            return await work(change), change
+
+        value, change = await self.database.run(transaction)
+        if change.last_outbox_id is not None:
+            self._bell.wake()
+        return Made(value, change.last_outbox_id)
