@@ -1,0 +1,97 @@
+"""The all-in-one's log store outlives crashes, abandoned questions, other readers and a broken file."""
+
+import asyncio
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+from openplatform.adapters.call_log_store_sqlite import open_sqlite_store
+from openplatform.errors import PlatformUnavailable
+from tests.contract.test_call_log_store import query, record
+
+ROOT = Path(__file__).parents[2]
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from openplatform.adapters.call_log_store_sqlite import open_sqlite_store
+from tests.contract.test_call_log_store import record
+
+async def main():
+    async with open_sqlite_store(Path(sys.argv[1])) as store:
+        for n in range(1_000_000):
+            await store.add([record(f"r{n}-{m}") for m in range(10)])
+            print(n, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_was_confirmed_survives_kill_9(tmp_path: Path) -> None:
+    """A process killed in the middle of writing loses no record that it had confirmed, in the words' index neither."""
+    path = tmp_path / "logs.db"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WRITER, str(path), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    confirmed = -1
+    while confirmed < 20:
+        confirmed = int(await process.stdout.readline())
+    process.kill()
+    confirmed = max([confirmed, *map(int, (await process.stdout.read()).split())])
+    await process.wait()
+    async with open_sqlite_store(path) as store:
+        found = (await store.search(query(keywords=("order_id",)))).total
+        assert found == (await store.search(query())).total
+        assert found >= 10 * (confirmed + 1)
+        assert found % 10 == 0
+        assert [v.outcome for v in await store.add([record(f"r{confirmed}-9")])] == ["duplicate"]
+
+
+async def test_an_abandoned_question_is_interrupted(tmp_path: Path) -> None:
+    """Whoever asks may leave; the store answers the next one."""
+    async with open_sqlite_store(tmp_path / "logs.db") as store:
+        await store.add([record(f"r{n}") for n in range(2_000)])
+        for _ in range(5):
+            question = asyncio.create_task(store.search(query(size=2_000, keywords=("sku",))))
+            await asyncio.sleep(0)
+            question.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await question
+        assert (await store.search(query())).total == 2_000
+
+
+async def test_reading_and_writing_go_on_side_by_side(tmp_path: Path) -> None:
+    """A search sees what was confirmed before it, while other batches are written."""
+    async with open_sqlite_store(tmp_path / "logs.db") as store:
+
+        async def write(part: int) -> None:
+            for n in range(10):
+                await store.add([record(f"r{part}-{n}-{m}") for m in range(20)])
+                assert (await store.search(query(request_id=f"r{part}-{n}-0"))).total == 1
+
+        await asyncio.gather(*(write(part) for part in range(4)))
+        assert (await store.search(query())).total == 800
+
+
+async def test_another_process_may_read_the_file(tmp_path: Path) -> None:
+    """A person's sqlite3 that holds a read transaction stops no writing."""
+    path = tmp_path / "logs.db"
+    async with open_sqlite_store(path) as store:
+        await store.add([record("r1")])
+        other = sqlite3.connect(path)
+        other.execute("BEGIN")
+        assert other.execute("SELECT COUNT(*) FROM call_log").fetchone() == (1,)
+        assert [verdict.outcome for verdict in await store.add([record("r2")])] == ["created"]
+        other.close()
+
+
+async def test_a_file_that_is_no_database_is_an_outage(tmp_path: Path) -> None:
+    """Said in our words when the store is opened."""
+    path = tmp_path / "logs.db"
+    path.write_bytes(b"something else" * 1000)
+    with pytest.raises(PlatformUnavailable, match="not a database"):
+        async with open_sqlite_store(path):
+            pass
