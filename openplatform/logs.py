@@ -15,9 +15,10 @@ def set_up_logging(service: str, level: str = "INFO") -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Third-party chatter at INFO would drown our own lines; its warnings stay.
-    for name in ("apscheduler", "httpx", "elastic_transport", "aio_pika", "alembic", "uvicorn.access"):
+    for name in ("apscheduler", "httpx", "aio_pika", "alembic", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # It repeats every note of the server, such as MariaDB's on each named primary key while tables are created.
     logging.getLogger("asyncmy").setLevel(logging.ERROR)
-    # Its tracebacks of a lost broker come on top of the line that whoever lost it writes.
+    # Their warnings and tracebacks of a server that is away come on top of the line that whoever asked for it writes.
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)
