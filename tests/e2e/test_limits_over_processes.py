@@ -9,7 +9,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import httpx
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
@@ -19,10 +18,9 @@ from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.adapters.ranking_redis import RedisApiRanking
 from openplatform.adapters.redis_client import open_redis
 from openplatform.protocol.timestamps import GMT8
-from openplatform.records import App, AppKey, ConfigChange, Route
-from openplatform.sealing import Seal
 from openplatform.signing import SigningKey, canonical_text
 from openplatform.web import JsonAnswer, SystemClock, service_app
+from tests.e2e.catalogue import echo_catalogue
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
 from tests.processes import serve
 from tests.serving import serving
@@ -76,7 +74,9 @@ async def test_400_callers_4_processes(
         open_redis(clean_redis_url, None) as redis,
         serving(service_app([_echo_route()], internal_keys=[INTERNAL_KEY])) as service_port,
     ):
-        await RedisCatalogWriter(redis).replace(_catalogue())
+        await RedisCatalogWriter(redis).replace(
+            echo_catalogue([("by-minute", 10**6, MINUTE_LIMIT), ("by-day", DAY_LIMIT, None)])
+        )
         environ = {
             "PAILOU_REDIS_URL": clean_redis_url,
             "PAILOU_RABBITMQ_URL": rabbitmq_url,
@@ -116,23 +116,3 @@ def _echo_route() -> HttpRoute:
         return JsonAnswer({"ok": True})
 
     return HttpRoute("/echo", echo)
-
-
-def _catalogue() -> list[ConfigChange]:
-    seal = Seal(MASTER_KEYS)
-    apps = [
-        App(
-            id=n, app_key=AppKey(key), app_name=key, customer_id=1, enabled=True, daily_limit=day, minute_limit=minute,
-            sealed_secrets=(seal.seal(SECRET, f"app_info|{key}"),),
-        )
-        for n, (key, day, minute) in enumerate([("by-minute", 10**6, MINUTE_LIMIT), ("by-day", DAY_LIMIT, None)], start=1)
-    ]  # fmt: skip
-    route = Route(
-        api_name="open.echo.get", service_id="echo-service", inside_api_url="/echo", enabled=True, needs_session=False,
-        idempotent=True, timeout_ms=10_000,
-    )  # fmt: skip
-    changes = [("app", app.app_key, app) for app in apps] + [("route", route.api_name, route)]
-    return [
-        ConfigChange(kind=kind, key=key, version=n, body=msgspec.json.encode(record))
-        for n, (kind, key, record) in enumerate(changes, start=1)
-    ]
