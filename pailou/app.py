@@ -12,9 +12,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from admin_api.app import open_app as open_admin
 from starlette.types import ASGIApp
 
+from admin_api.app import open_app as open_admin
 from admin_api.settings import AdminSettings
 from gateway.app import http_protocol
 from gateway.app import open_app as open_gateway
@@ -51,12 +51,12 @@ class Platform:
 
     gateway_url: str = ""
     admin_url: str = ""
-    servers: list[DrainingServer] = field(default_factory=list)
+    servers: dict[str, DrainingServer] = field(default_factory=dict)
 
-    def stop_at_once(self) -> None:
-        """Calls in flight are not waited for any more."""
-        for server in self.servers:
-            server.stop(at_once=True)
+    def stop(self, *names: str, at_once: bool = False) -> None:
+        """Tells the named servers, or all, to finish their calls and end; at_once: not to wait for calls in flight."""
+        for name in names or self.servers:
+            self.servers[name].stop(at_once=at_once)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +98,18 @@ async def open_platform(
         ) -> None:
             app = await stack.enter_async_context(opening)
             server = await stack.enter_async_context(serving(app, bound, service=name, http=http))
-            platform.servers.append(server)
+            platform.servers[name] = server
 
         await stack.enter_async_context(kept_on_disk(embedded, folder.redis_snapshot))
         await start("indexer", open_indexer(IndexerSettings.from_env(environ), embedded), inner["INDEXER"])
         await start("warehouse", open_warehouse(WarehouseSettings.from_env(environ), embedded), inner["WAREHOUSE"])
         await start("orders", open_orders(OrderSettings.from_env(environ), embedded), inner["ORDERS"])
         await start("monitor", open_monitor(MonitorSettings.from_env(environ), embedded), inner["MONITOR"])
+        stack.callback(platform.stop)  # the services behind, side by side, once nobody calls them any more
         await start("admin", open_admin(admin_settings, embedded), doors.admin)
         await _catalogue_is_complete(embedded)
         await start("gateway", open_gateway(gateway_settings, embedded), doors.gateway, http_protocol(gateway_settings))
+        stack.callback(platform.stop, "gateway", "admin")
         yield platform
 
 

@@ -52,7 +52,7 @@ async def _run(folder: VarFolder, known: LocalSecrets, doors: Doors, *, with_dem
     def on_signal() -> None:
         if stop.is_set():
             for platform in running:
-                platform.stop_at_once()
+                platform.stop(at_once=True)
         stop.set()
 
     loop = asyncio.get_running_loop()

@@ -48,7 +48,7 @@ class VarFolder:
     def held(self) -> Iterator[None]:
         """Makes the folder and keeps other all-in-one processes out of it. Raises SettingsError when one is there already."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # databases hold personal data
             lock = self._lock.open("w")
         except OSError as error:
             raise SettingsError(f"{self.path} cannot be used: {error}. Choose another: set PAILOU_VAR_DIR") from error
