@@ -1,0 +1,61 @@
+"""`python -m benchmarks`: the table of the platform's performance goals, measured here and now."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmarks import cases, machine, profile, report
+from benchmarks.catalogue import Catalogue
+from benchmarks.load import Load
+from benchmarks.profiled import START
+from benchmarks.world import World, build_world
+
+console = Console(highlight=False, width=110)  # whether a person reads along or a file
+
+
+def main(
+    seconds: Annotated[float, typer.Option(help="Length of each run.", min=1, max=60)] = 5,
+    runs: Annotated[int, typer.Option(help="Runs, of which the median counts.", min=1, max=9)] = 3,
+    connections: Annotated[int, typer.Option(help="Callers at the same time.", min=1, max=512)] = 64,
+    keep: Annotated[bool, typer.Option(help="Append the figures to benchmarks/results.csv.")] = True,
+    profiled: Annotated[bool, typer.Option("--profile", help="Instead: where the time of a call goes.")] = False,
+) -> None:
+    """Measures the gateway beside nginx: CPU per request, requests/s on one core, latency at half load, memory."""
+    if machine.has_two_cores():
+        machine.move_to_others_core()
+    else:
+        console.print(
+            "[yellow]One core only: load and gateway share it, only CPU per request means something.[/yellow]"
+        )
+    with build_world(Catalogue()) as world:
+        load = Load(world.bodies, connections)
+        if profiled:
+            _profile(world, load, seconds)
+            return
+        rows = [cases.whole_pipeline(world, load, console, runs=runs, seconds=seconds)]
+    report.show(rows, console)
+    if keep:
+        report.keep(rows)
+        console.print(f"[dim]appended to {report.RESULTS.name}[/dim]")
+
+
+def _profile(world: World, load: Load, seconds: float) -> None:
+    with world.gateway() as gateway:
+        load.saturate(gateway.url, gateway.worker_pids, seconds=cases.WARM_UP_S)
+        plain = load.saturate(gateway.url, gateway.worker_pids, seconds=seconds)
+    world.empty_queue()
+    path = Path(tempfile.gettempdir()) / "pailou-gateway.collapsed"
+    with world.gateway(profile_to=path) as gateway:
+        load.saturate(gateway.url, gateway.worker_pids, seconds=cases.WARM_UP_S)
+        os.kill(gateway.pid, START)
+        load.saturate(gateway.url, gateway.worker_pids, seconds=4 * seconds)
+    profile.show(profile.read(path), plain.cpu_us, console)
+    console.print(f"{plain.cpu_us:.1f} µs of CPU per request without the profiler; stacks for flame graphs: {path}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

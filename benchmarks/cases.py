@@ -1,0 +1,66 @@
+"""The cases, and how each is measured: the gateway between two runs of nginx, three times; then both at half load."""
+
+from statistics import median
+
+from rich.console import Console
+
+from benchmarks.gateway import Gateway
+from benchmarks.load import Load, Run
+from benchmarks.report import Figures
+from benchmarks.world import World
+
+WARM_UP_S = 2.0
+_HALF = 0.5
+
+
+def whole_pipeline(world: World, load: Load, console: Console, *, runs: int, seconds: float) -> Figures:
+    """A signed form call with a session through every stage: limits in Redis, forwarded, enveloped, logged to RabbitMQ."""
+    reference = world.reference
+    with world.gateway() as gateway:
+        _check(gateway, load.saturate(gateway.url, gateway.worker_pids, seconds=WARM_UP_S))
+        load.saturate(reference.url, reference.worker_pids, seconds=1)
+        before: list[Run] = []
+        ours: list[Run] = []
+        ratios: list[float] = []
+        before.append(load.saturate(reference.url, reference.worker_pids, seconds=seconds))
+        for number in range(1, runs + 1):
+            run = load.saturate(gateway.url, gateway.worker_pids, seconds=seconds)
+            world.empty_queue()
+            after = load.saturate(reference.url, reference.worker_pids, seconds=seconds)
+            ratios.append(run.cpu_us / ((before[-1].cpu_us + after.cpu_us) / 2))
+            ours.append(run)
+            console.print(
+                f"[dim]run {number}: nginx {before[-1].cpu_us:.1f} µs, gateway {run.cpu_us:.1f} µs "
+                f"({run.per_second:,.0f}/s), nginx {after.cpu_us:.1f} µs: {ratios[-1]:.2f} ×[/dim]"
+            )
+            before.append(after)
+        per_second = median(run.per_second for run in ours)
+        half = per_second * _HALF
+        at_half = [load.at_rate(gateway.url, gateway.worker_pids, rate=half, seconds=seconds) for _ in range(runs)]
+        nginx_at_half = load.at_rate(reference.url, reference.worker_pids, rate=half, seconds=seconds)
+        _check(gateway, None)
+        return Figures(
+            case="whole pipeline, one process",
+            cpu_us=median(run.cpu_us for run in ours),
+            nginx_us=median(run.cpu_us for run in before),
+            ratio=median(ratios),
+            per_second=per_second,
+            nginx_per_second=median(run.per_second for run in before),
+            half_rate=median(run.per_second for run in at_half),
+            p50_ms=median(run.p50_ms for run in at_half),
+            p99_ms=median(run.p99_ms for run in at_half),
+            nginx_p50_ms=nginx_at_half.p50_ms,
+            nginx_p99_ms=nginx_at_half.p99_ms,
+            resident_mib=ours[-1].resident_mib,
+            runs=runs,
+            seconds=seconds,
+            connections=load.connections,
+        )
+
+
+def _check(gateway: Gateway, run: Run | None) -> None:
+    """Every call so far was a success; errors travel with HTTP 200, so that wrk does not see them."""
+    counts = gateway.counted()
+    good = counts.pop("ok", 0.0)
+    if counts or (run is not None and good < run.requests):
+        raise RuntimeError(f"{good:.0f} calls went well, others did not: {counts}")

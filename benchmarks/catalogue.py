@@ -1,0 +1,114 @@
+"""What the gateway under test knows: 50 apps with 1,000 tokens and their route; and signed calls of all of them."""
+
+import base64
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+import msgspec
+
+from openplatform.adapters.catalog_redis import RedisCatalogWriter
+from openplatform.adapters.redis_client import open_redis
+from openplatform.protocol.timestamps import GMT8
+from openplatform.records import AccessToken, ApiName, App, AppKey, ConfigChange, Route
+from openplatform.sealing import Seal
+from openplatform.signing import SigningKey, canonical_text
+
+SERVICE_ID = "order-service"
+API_NAME = "open.order.get"
+APPS, TOKENS = 50, 1000
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One token, with the app that it was given to."""
+
+    app_key: str
+    secret: str
+    token: str
+
+
+class Catalogue:
+    """Made up anew for each run. apps: how many; master_key: as PAILOU_MASTER_KEYS wants it."""
+
+    def __init__(self, *, apps: int = APPS, tokens: int = TOKENS, routes: int = 1) -> None:
+        key = secrets.token_bytes(32)
+        self.master_key = f"bench:{base64.b64encode(key).decode()}"
+        self._seal = Seal({"bench": key})
+        self._secrets = {str(23000000 + number): secrets.token_hex(16) for number in range(apps)}
+        keys = list(self._secrets)
+        self.callers = [
+            Caller(keys[n % apps], self._secrets[keys[n % apps]], secrets.token_hex(28)) for n in range(tokens)
+        ]
+        self._routes = routes
+
+    async def write(self, redis_url: str) -> None:
+        """Into Redis, as admin_api's relay does."""
+        async with open_redis(redis_url, None) as client:
+            await RedisCatalogWriter(client).replace(self._changes())
+
+    def _changes(self) -> list[ConfigChange]:
+        now_ms = int(time.time() * 1000)
+        records: list[tuple[str, str, msgspec.Struct, int | None]] = []
+        ids = {app_key: number for number, app_key in enumerate(self._secrets, start=1)}
+        for app_key, secret in self._secrets.items():
+            app = App(
+                id=ids[app_key],
+                app_key=AppKey(app_key),
+                app_name=f"bench {app_key}",
+                customer_id=1,
+                enabled=True,
+                sealed_secrets=(self._seal.seal(secret, f"app_info|{app_key}"),),
+                daily_limit=1_000_000_000,
+                minute_limit=100_000_000,
+            )
+            records.append(("app", app_key, app, None))
+        for number in range(self._routes):
+            api_name = API_NAME if number == 0 else f"bench.api.number{number}"
+            route = Route(
+                api_name=ApiName(api_name),
+                service_id=SERVICE_ID,
+                inside_api_url="/orders/{order_id}",
+                enabled=True,
+                idempotent=True,
+            )
+            records.append(("route", api_name, route, None))
+        for number, caller in enumerate(self.callers):
+            token = AccessToken(
+                app_id=ids[caller.app_key],
+                vender_id=100_000 + number,
+                start_at_ms=now_ms,
+                expire_at_ms=now_ms + 86_400_000,
+            )
+            token_hash = hashlib.sha256(caller.token.encode()).hexdigest()
+            records.append(("session", token_hash, token, token.expire_at_ms))
+        return [
+            ConfigChange(kind=kind, key=key, version=version, body=msgspec.json.encode(record), expire_at_ms=ends)  # type: ignore[arg-type]
+            for version, (kind, key, record, ends) in enumerate(records, start=1)
+        ]
+
+
+def signed_bodies(callers: list[Caller], count: int) -> list[str]:
+    """POST bodies of different calls, ten parameters each, valid for the next ten minutes."""
+    timestamp = datetime.now(GMT8).strftime("%Y-%m-%d %H:%M:%S")
+    keys = {caller.app_key: SigningKey(caller.secret) for caller in callers}
+    bodies = []
+    for number in range(count):
+        caller = callers[number % len(callers)]
+        params = {
+            "method": API_NAME,
+            "app_key": caller.app_key,
+            "session": caller.token,
+            "timestamp": timestamp,
+            "v": "2.0",
+            "format": "json",
+            "sign_method": "hmac-sha256",
+            "order_id": str(2026000100000000 + number),
+            "fields": "order_id,status,title,price",
+        }
+        params["sign"] = keys[caller.app_key].sign(canonical_text(params), "hmac-sha256")
+        bodies.append(urlencode(params))
+    return bodies
