@@ -16,7 +16,7 @@ from openplatform.adapters.call_log_store_elasticsearch import ElasticsearchCall
 from openplatform.adapters.elasticsearch_bulk import MAX_BODY_BYTES
 from openplatform.errors import PlatformUnavailable, StoreRejected
 from openplatform.records import CallLog, LogQuery
-from tests.contract.test_call_log_store import record
+from tests.contract.call_log_store.samples import record
 
 Answer = tuple[int, Any]
 HEADERS = {"X-Elastic-Product": "Elasticsearch"}

@@ -9,7 +9,7 @@ import pytest
 
 from openplatform.adapters.call_log_store_sqlite import open_sqlite_store
 from openplatform.errors import PlatformUnavailable
-from tests.contract.test_call_log_store import query, record
+from tests.contract.call_log_store.samples import query, record
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,7 +17,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from openplatform.adapters.call_log_store_sqlite import open_sqlite_store
-from tests.contract.test_call_log_store import record
+from tests.contract.call_log_store.samples import record
 
 async def main():
     async with open_sqlite_store(Path(sys.argv[1])) as store:
