@@ -11,6 +11,7 @@ import uvloop
 from rich.console import Console
 
 from openplatform.env import Env, environment
+from openplatform.lifetime import draining
 from openplatform.logs import set_up_logging
 from pailou.app import Doors, Platform, open_platform
 from pailou.demo.apis import EXAMPLES
@@ -56,13 +57,15 @@ async def _run(folder: VarFolder, known: LocalSecrets, doors: Doors, *, with_dem
         stop.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # under nohup a closed terminal is to be survived
+            loop.add_signal_handler(number, on_signal)
     inherited = {name: value for name, value in environment().items() if name in INHERITED}
     async with open_platform(folder, known, doors, inherited, with_demo=with_demo) as platform:
         running.append(platform)
         _greet(console, folder, known, platform, with_demo=with_demo)
         await stop.wait()
+        draining.begin()
         console.print("\nStopping …", style="dim")
 
 

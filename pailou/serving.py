@@ -80,16 +80,17 @@ class ServiceConfig(Config):
 class DrainingServer(Server):
     """Serves until asked to stop: /readyz 503 for `drain_s`, then no new connections, calls in flight, flush, end.
 
-    owns_signals: SIGTERM and SIGINT stop it, a second SIGINT at once; False = whoever started it calls `stop`. parent: process id
-    of a supervisor without which it stops too, since nobody could tell it any more.
+    owns_process: SIGTERM and SIGINT stop it, a second SIGINT at once, and the process drains with it; False = it is one of several
+    in the process, and whoever started it calls `stop`. parent: process id of a supervisor without which it stops too, since
+    nobody could tell it any more.
     """
 
     config: ServiceConfig
 
-    def __init__(self, config: ServiceConfig, *, owns_signals: bool = True, parent: int | None = None) -> None:
+    def __init__(self, config: ServiceConfig, *, owns_process: bool = True, parent: int | None = None) -> None:
         super().__init__(config)
         self._parent = parent
-        self._owns_signals = owns_signals
+        self._owns_process = owns_process
 
         self.accepting = asyncio.Event()
 
@@ -112,7 +113,8 @@ class DrainingServer(Server):
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:
-        draining.begin()
+        if self._owns_process:
+            draining.begin()
         if self.config.drain_s:
             log.info("not ready any more; stopping in %.1f s", self.config.drain_s)
         ends = time.monotonic() + self.config.drain_s
@@ -124,7 +126,7 @@ class DrainingServer(Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        if not self._owns_signals:
+        if not self._owns_process:
             yield
             return
         with super().capture_signals():
@@ -167,7 +169,7 @@ async def serving(
 ) -> AsyncIterator[DrainingServer]:
     """Serves an open application on a bound socket while the block runs, in this event loop: for the all-in-one and tests."""
     config = ServiceConfig(app, service=service, drain_s=0, quiet=True, http=http, lifespan="off")
-    server = DrainingServer(config, owns_signals=False)
+    server = DrainingServer(config, owns_process=False)
     task = asyncio.create_task(server.serve(sockets=[bound]), name=f"server of {service}")
     try:
         accepting = asyncio.create_task(server.accepting.wait())

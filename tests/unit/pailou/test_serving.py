@@ -73,7 +73,7 @@ async def test_a_call_in_flight_is_finished() -> None:
 async def test_while_draining_calls_are_served_and_connections_closed(draining: Draining) -> None:
     """For drain_s after the wish to stop, new calls are answered, each with `Connection: close`, and the process says so."""
     app, bound = SlowApp(), bind("127.0.0.1", 0, option="")
-    server = DrainingServer(config(app, drain_s=30.0), owns_signals=False)
+    server = DrainingServer(config(app, drain_s=30.0))
     begun = asyncio.Event()
     with draining.heard_by(begun.set):
         task = asyncio.create_task(server.serve(sockets=[bound]))
@@ -92,7 +92,7 @@ async def test_while_draining_calls_are_served_and_connections_closed(draining: 
 async def test_the_application_closes_after_the_calls() -> None:
     """The application's shutdown runs to its end before the server is done."""
     app, bound = SlowApp(), bind("127.0.0.1", 0, option="")
-    server = DrainingServer(config(app), owns_signals=False)
+    server = DrainingServer(config(app), owns_process=False)
     task = asyncio.create_task(server.serve(sockets=[bound]))
     await server.accepting.wait()
     server.stop()
@@ -107,7 +107,7 @@ async def test_an_application_that_does_not_close_is_left(
     monkeypatch.setattr(serving_module, "FLUSH_S", 0.01)
     app, bound = SlowApp(), bind("127.0.0.1", 0, option="")
     app.close_takes_s = 60
-    server = DrainingServer(config(app), owns_signals=False)
+    server = DrainingServer(config(app), owns_process=False)
     task = asyncio.create_task(server.serve(sockets=[bound]))
     await server.accepting.wait()
     server.stop()
@@ -115,6 +115,13 @@ async def test_an_application_that_does_not_close_is_left(
         await task
     assert not app.closed
     assert "did not close" in caplog.text
+
+
+async def test_one_server_of_several_does_not_drain_the_process(draining: Draining) -> None:
+    """A server that shares its process stops alone: the process's other services stay ready."""
+    async with serving(SlowApp(), bind("127.0.0.1", 0, option=""), service="test"):
+        pass
+    assert not draining.began
 
 
 def test_a_taken_port_names_the_option() -> None:
