@@ -61,6 +61,7 @@ async def _run(folder: VarFolder, known: LocalSecrets, doors: Doors, *, with_dem
         # Under nohup a closed terminal is to be survived; the others stop also what a script started in the background.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, on_signal)
+    console.print("Starting …", style="dim")
     inherited = {name: value for name, value in environment().items() if name in INHERITED}
     async with open_platform(folder, known, doors, inherited, with_demo=with_demo) as platform:
         running.append(platform)
