@@ -5,7 +5,7 @@ Source of the algorithm: the public call-method documentation of the Taobao Open
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import add
 
 SIGN_METHODS = ("md5", "hmac", "hmac-sha256")
@@ -29,14 +29,17 @@ def canonical_text(params: Mapping[str, str], body: bytes = b"", *, keep_empty: 
 
 
 class SigningKey:
-    """An app's plain secret, ready to sign. Holds precomputed HMAC states: copying one is cheaper than keying anew."""
+    """An app's plain secret, ready to sign.
 
-    __slots__ = ("_hmac_md5", "_hmac_sha256", "_secret")
+    Holds both HMAC pads hashed already (RFC 2104): copying two hash states costs half of what hmac's own objects do.
+    """
+
+    __slots__ = ("_md5", "_secret", "_sha256")
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
-        self._hmac_md5 = hmac.new(self._secret, digestmod=hashlib.md5)
-        self._hmac_sha256 = hmac.new(self._secret, digestmod=hashlib.sha256)
+        self._md5 = _pads(self._secret, hashlib.md5)
+        self._sha256 = _pads(self._secret, hashlib.sha256)
 
     def sign(self, text: bytes, method: str = "md5") -> str:
         """The upper-case hex signature; raises ValueError for a method that is not one of SIGN_METHODS."""
@@ -44,13 +47,20 @@ class SigningKey:
             # md5 is the protocol's default and all that most SDKs in use know; it authenticates nothing else.
             return hashlib.md5(self._secret + text + self._secret, usedforsecurity=False).hexdigest().upper()
         if method == "hmac-sha256":
-            state = self._hmac_sha256.copy()
+            inner, outer = self._sha256
         elif method == "hmac":
-            state = self._hmac_md5.copy()
+            inner, outer = self._md5
         else:
             raise ValueError(f"sign_method must be one of {', '.join(SIGN_METHODS)}")
-        state.update(text)
-        return state.hexdigest().upper()
+        inner, outer = inner.copy(), outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        return outer.hexdigest().upper()
+
+
+def _pads(secret: bytes, new: Callable[[bytes], "hashlib._Hash"]) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    key = (secret if len(secret) <= 64 else new(secret).digest()).ljust(64, b"\0")
+    return new(bytes(c ^ 0x36 for c in key)), new(bytes(c ^ 0x5C for c in key))
 
 
 def is_signed(keys: Iterable[SigningKey], sign: str, method: str, params: Mapping[str, str], body: bytes = b"") -> bool:

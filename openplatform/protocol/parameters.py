@@ -32,7 +32,7 @@ SYSTEM_PARAMS = frozenset(
 )
 FORM = "application/x-www-form-urlencoded"
 
-_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
+_RESERVED = re.compile(rb"[^A-Za-z0-9_.~&= -]+")
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -77,14 +77,17 @@ def parse_request(query: bytes, body: bytes, content_type: str, *, max_params: i
 def encode_query(params: Mapping[str, str]) -> str:
     """The pairs as a query string, URL-encoded UTF-8. Raises error 47 for lone surrogates."""
     try:
-        return "&".join(
-            [
-                f"{name if _UNRESERVED(name) else quote_plus(name)}={value if _UNRESERVED(value) else quote_plus(value)}"
-                for name, value in params.items()
-            ]
-        )
+        joined = "&".join([f"{name}={value}" for name, value in params.items()])
+        if joined.count("&") == len(params) - 1 and joined.count("=") == len(params):
+            # No separator inside a name or value: what must be escaped is escaped in the whole at once.
+            return _RESERVED.sub(_escape, joined.encode()).replace(b" ", b"+").decode()
+        return "&".join([f"{quote_plus(name)}={quote_plus(value)}" for name, value in params.items()])
     except UnicodeEncodeError:
         raise INVALID_ENCODING() from None
+
+
+def _escape(run: re.Match[bytes]) -> bytes:
+    return b"%" + run.group().hex("%").upper().encode()
 
 
 def _merge(params: dict[str, str], pairs: list[list[str]], max_params: int) -> dict[str, str]:
