@@ -160,6 +160,7 @@ def bind(host: str, port: int, *, option: str) -> socket.socket:
 
 
 def port_of(bound: socket.socket) -> int:
+    """The port that the socket is bound to."""
     return int(bound.getsockname()[1])
 
 

@@ -94,7 +94,7 @@ def test_the_example_names_every_variable() -> None:
 def test_commands_read_what_is_said_of_them() -> None:
     """The variables that only commands read are those that pailou/ asks Env for."""
     asked = {
-        f"PAILOU_{node.args[0].value}"
+        f"PAILOU_{node.args[0].value!s}"
         for path in python_files("pailou")
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "env"

@@ -21,7 +21,9 @@ def filters() -> Iterator[tuple[Path, str]]:
 def takes_a_call(node: ast.ClassDef) -> bool:
     """Whether the class has `__call__(self, call: Call)`."""
     methods = [m for m in node.body if isinstance(m, ast.FunctionDef | ast.AsyncFunctionDef) and m.name == "__call__"]
-    return any([a.annotation is not None and ast.unparse(a.annotation) for a in m.args.args[1:]] == ["Call"] for m in methods)
+    return any(
+        [a.annotation is not None and ast.unparse(a.annotation) for a in m.args.args[1:]] == ["Call"] for m in methods
+    )
 
 
 def listed() -> list[str]:
