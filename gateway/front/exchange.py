@@ -1,13 +1,16 @@
-"""One request and its answer as ASGI sees them: the whole body at once, head and body of the answer in one write."""
+"""One request and its answer: as ASGI sees them, or by the lane that leaves ASGI out; the answer goes out in one write."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from gateway.front.lane import Lane
+from gateway.front.reader import Request
 from gateway.front.refusal import BARE_ANSWERS
 
 log = logging.getLogger(__name__)
@@ -36,22 +39,20 @@ class Wire(Protocol):
 
 
 class Exchange:
-    """The ASGI server's side of one request.
+    """The server's side of one request.
 
-    Unlike a general server it is made when the whole request is there, so that no application ever meets a request that is
+    Unlike a general server's it is made when the whole request is there, so that no application ever meets a request that is
     truncated, too large or too slow. An answer without Content-Length goes out in chunks.
     """
 
     __slots__ = (
-        "_asked", "_body", "_has_ended", "_head", "_is_bodyless", "_is_chunked", "_is_kept", "_left_future", "_length", "_wire",
-        "has_left", "is_answered", "keep_alive", "scope", "task",
+        "_asked", "_has_ended", "_head", "_is_bodyless", "_is_chunked", "_is_kept", "_left_future", "_length", "_wire",
+        "has_left", "is_answered", "request",
     )  # fmt: skip
 
-    def __init__(self, wire: Wire, scope: Scope, body: bytes, *, keep_alive: bool) -> None:
+    def __init__(self, wire: Wire, request: Request) -> None:
         self._wire = wire
-        self.scope = scope
-        self._body = body
-        self.keep_alive = keep_alive
+        self.request = request
         self._asked = False
         self._head: bytes | None = None
         self._is_bodyless = False
@@ -62,27 +63,44 @@ class Exchange:
         self._has_ended = False
         self.has_left = False
         self.is_answered = False
-        self.task: asyncio.Task[None]
 
-    async def run(self, app: Callable[..., Any], tasks: set[asyncio.Task[Any]]) -> None:
-        """Lets the application answer; whatever it does, the caller gets an answer or a closed connection."""
+    async def run(self, app: Callable[..., Any], base_scope: Scope) -> None:
+        """Lets an ASGI application answer; whatever it does, the caller gets an answer or a closed connection.
+
+        base_scope: what the scopes of all requests of the connection share.
+        """
         try:
-            await app(self.scope, self.receive, self.send)
+            await app(self._scope(base_scope), self.receive, self.send)
         except BaseException as error:
-            self._recover(None if isinstance(error, asyncio.CancelledError) else error)
-            if isinstance(error, asyncio.CancelledError):
+            self._recover(error)
+            if not isinstance(error, Exception):
                 raise
         else:
             if not self.is_answered and not self.has_left:
                 self._recover(RuntimeError("the application returned without a whole answer"))
-        finally:
-            tasks.discard(self.task)
+
+    async def run_in_lane(self, lane: Lane, client: str) -> None:
+        """The same by the lane."""
+        try:
+            request = self.request
+            status, headers, body = await lane.answer(
+                request.method, request.query, request.headers, request.body, client
+            )
+            if not self.has_left:
+                self._head = self._render_head(status, headers)
+                if self._wire.flow.write_paused:
+                    await self._wire.until_writable()
+                if not self.has_left:
+                    self._write(body, False)
+        except BaseException as error:
+            self._recover(error)
+            if not isinstance(error, Exception):
+                raise
 
     async def receive(self) -> Message:
         if not self._asked:
             self._asked = True
-            body, self._body = self._body, b""
-            return {"type": "http.request", "body": body, "more_body": False}
+            return {"type": "http.request", "body": self.request.body, "more_body": False}
         if not (self.has_left or self.is_answered or self._has_ended):
             self._left_future = self._left_future or asyncio.get_running_loop().create_future()
             await asyncio.shield(self._left_future)
@@ -137,7 +155,7 @@ class Exchange:
 
     def _render_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         lines = []
-        is_kept = self.keep_alive and not self._wire.closes_after_this()
+        is_kept = self.request.keep_alive and not self._wire.closes_after_this()
         for name, value in headers:
             if name == b"content-length":
                 self._length = int(value)
@@ -147,10 +165,10 @@ class Exchange:
             elif name == b"transfer-encoding":
                 continue  # ours to say
             lines.append(b"%b: %b\r\n" % (name, value))
-        if status < 200 or status in (204, 304) or self.scope["method"] == "HEAD":
+        if status < 200 or status in (204, 304) or self.request.method == "HEAD":
             self._is_bodyless = True
         elif self._length is None:
-            if self.scope["http_version"] == "1.1":
+            if self.request.version == "1.1":
                 self._is_chunked = True
                 lines.append(b"transfer-encoding: chunked\r\n")
             else:  # HTTP/1.0 knows no chunks: the end of the connection is the end of the answer
@@ -163,14 +181,28 @@ class Exchange:
             raise RuntimeError("a header of the answer holds a line break")
         return b"%b%b%b\r\n" % (STATUS_LINE[status], self._wire.default_head(), block)
 
-    def _recover(self, error: BaseException | None) -> None:
-        if error is not None:
+    def _scope(self, base: Scope) -> Scope:
+        request = self.request
+        path = request.path.decode("ascii")
+        return {
+            **base,
+            "http_version": request.version,
+            "method": request.method,
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": request.path,
+            "query_string": request.query,
+            "headers": request.headers,
+        }
+
+    def _recover(self, error: BaseException) -> None:
+        is_fault = not isinstance(error, asyncio.CancelledError)  # otherwise the process is ending
+        if is_fault:
             log.error("the application failed", exc_info=error)
         if self.is_answered or self.has_left:
             return
         self.is_answered = True
         if self._head is None or self._head:  # nothing of the answer is on the wire
-            self._wire.transport.write(BARE_ANSWERS[500 if error else 503])
+            self._wire.transport.write(BARE_ANSWERS[500 if is_fault else 503])
         self._wire.exchange_done(is_kept=False)
 
     def _wake(self) -> None:

@@ -17,7 +17,8 @@ from gateway.front.bounds import FrontBounds
 from gateway.front.deadline import Deadline
 from gateway.front.door import Door
 from gateway.front.exchange import Exchange
-from gateway.front.reader import RequestReader, Scope
+from gateway.front.lane import LANE, Lane
+from gateway.front.reader import Request, RequestReader
 from gateway.front.refusal import BARE_ANSWERS, Refused
 
 _DRAIN_IDLE_S = 0.2
@@ -55,12 +56,16 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         self._is_admitted = False
         self._is_draining = False
         self._default_head: tuple[object, bytes, bool] = (None, b"", False)
+        self._lane: Lane | None = app_state.get(LANE)
+        self._wake: asyncio.Future[None] | None = None  # what the connection's worker sleeps on
+        self._has_worker = False
+        self._is_lost = False
 
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        scope = {
+        self._base_scope = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
             "server": self.server,
@@ -69,7 +74,7 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
             "root_path": self.root_path,
             "state": self.app_state.copy(),
         }
-        self._reader = RequestReader(scope, self.bounds, self.door, self._on_request, self._send_continue)
+        self._reader = RequestReader(self.bounds, self.door, self._on_request, self._send_continue)
         descriptor = transport.get_extra_info("socket").fileno()
         self._is_admitted = self.door.admits(self._address, descriptor)
         if self._is_admitted:
@@ -109,6 +114,8 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
             self._is_admitted = False
             self.door.leaves(self._address)
         self._waiting.clear()
+        self._is_lost = True
+        self._wake_worker()
         if self._current is not None:
             self._current.caller_left()
             self._current = None
@@ -140,17 +147,16 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
 
     def exchange_done(self, *, is_kept: bool) -> None:
         self.server_state.total_requests += 1
-        self._current = None
+        waiting = self._waiting
+        self._current = waiting.popleft() if waiting and is_kept else None
         if self.transport.is_closing():
             return
         if not is_kept:
             self.transport.close()
-        elif self._waiting:
-            self._start(self._waiting.popleft())
-        elif self._refusal:
+        elif self._current is None and self._refusal:
             self._refuse(self._refusal)
             return
-        if not self._waiting:
+        if not waiting:
             self.flow.resume_reading()
         if not self._timed_part:
             # Idle, or closing while a caller that does not read keeps the answer in our memory.
@@ -170,26 +176,48 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
     def _address(self) -> str:
         return self.client[0] if self.client else ""
 
-    def _on_request(self, scope: Scope, body: bytes, keep_alive: bool) -> None:
-        exchange = Exchange(self, scope, body, keep_alive=keep_alive)
+    def _on_request(self, request: Request) -> None:
+        exchange = Exchange(self, request)
         if self._timed_part:
             self._timed_part = ""
             self._deadline.set(inf)
-        if not keep_alive:
+        if not request.keep_alive:
             self._is_deaf = True
         if self._current is None:
-            self._start(exchange)
+            self._current = exchange
+            self._wake_worker()
         elif len(self._waiting) < self.bounds.max_pipelined:
             self._waiting.append(exchange)
             self.flow.pause_reading()
         else:
             raise Refused(503)
 
-    def _start(self, exchange: Exchange) -> None:
-        self._current = exchange
-        task = self.loop.create_task(exchange.run(self.app, self.tasks))
-        exchange.task = task
-        self.tasks.add(task)
+    def _wake_worker(self) -> None:
+        if self._wake is not None:
+            if not self._wake.done():
+                self._wake.set_result(None)
+        elif not self._has_worker and self._current is not None:
+            self._has_worker = True
+            task = self.loop.create_task(self._work())
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _work(self) -> None:
+        """Answers the connection's requests one after the other. A task for each of them would cost three times as much."""
+        try:
+            while not self._is_lost:
+                exchange = self._current
+                if exchange is None:
+                    self._wake = self.loop.create_future()
+                    await self._wake
+                    self._wake = None
+                elif self._lane is not None and exchange.request.path == self._lane.lane_path:
+                    await exchange.run_in_lane(self._lane, self._address)
+                else:
+                    await exchange.run(self.app, self._base_scope)
+        finally:
+            self._wake = None
+            self._has_worker = False
 
     def _send_continue(self) -> None:
         if self._current is None:  # otherwise it would stand before the answer to an earlier request

@@ -5,8 +5,6 @@ transfer coding but chunked, no Upgrade, HTTP/1.0 and 1.1 only, bounds on bytes 
 """
 
 from collections.abc import Callable
-from typing import Any
-from urllib.parse import unquote
 
 import httptools
 
@@ -15,28 +13,47 @@ from gateway.front.door import Door
 from gateway.front.headers import EXPECT, FRAMING, HOST, LENGTH, PLAIN, TRANSFER
 from gateway.front.refusal import Refused
 
-Scope = dict[str, Any]
 Headers = list[tuple[bytes, bytes]]
+
+
+class Request:
+    """A whole request. version: "1.0" or "1.1"; path and query: as sent, still escaped; headers: names in lower case."""
+
+    __slots__ = ("body", "headers", "keep_alive", "method", "path", "query", "version")
+
+    def __init__(
+        self, method: str, path: bytes, query: bytes, version: str, headers: Headers, body: bytes, keep_alive: bool
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.version = version
+        self.headers = headers
+        self.body = body
+        self.keep_alive = keep_alive
 
 
 class RequestReader:
     """The parser's callbacks for one connection. A callback that raises Refused stops the parser.
 
-    base_scope: what the ASGI scopes of all its requests share; when_whole: called with scope, body and keep-alive as soon as
-    a request is whole; send_continue: called when the caller waits for leave to send a body.
-
-    is_receiving: a request has begun and is not whole; head_is_whole: of that request.
+    when_whole: called with each request as soon as it is whole; send_continue: called when the caller waits for leave to send a
+    body. is_receiving: a request has begun and is not whole; head_is_whole: of that request.
     """
+
+    __slots__ = (
+        "_body_bytes", "_body_read_bytes", "_bounds", "_chunks", "_door", "_dropped_bytes", "_dropped_headers",
+        "_earlier_bytes", "_first_bytes", "_headers", "_held_bytes", "_hosts", "_is_chunked", "_is_expecting",
+        "_keep_alive", "_length", "_method", "_parser", "_path", "_query", "_read_bytes", "_request_headers", "_send_continue",
+        "_url", "_version", "_when_whole", "head_is_whole", "is_receiving",
+    )  # fmt: skip
 
     def __init__(
         self,
-        base_scope: Scope,
         bounds: FrontBounds,
         door: Door,
-        when_whole: Callable[[Scope, bytes, bool], None],
+        when_whole: Callable[[Request], None],
         send_continue: Callable[[], None],
     ) -> None:
-        self._base_scope = base_scope
         self._bounds = bounds
         self._door = door
         self._when_whole = when_whole
@@ -114,9 +131,10 @@ class RequestReader:
 
     def on_headers_complete(self) -> None:
         bounds = self._bounds
-        version = self._parser.get_http_version()
-        method = self._parser.get_method()
-        headers, self._headers = self._headers, []  # trailers go to the second list, and from there nowhere
+        parser = self._parser
+        version = self._version = parser.get_http_version()
+        headers = self._request_headers = self._headers
+        self._headers = []  # trailers go to the second list, and from there nowhere
         if len(headers) + self._dropped_headers > bounds.max_headers:
             raise Refused(431)
         read_bytes = self._read_bytes + self._first_bytes + self._earlier_bytes
@@ -127,12 +145,13 @@ class RequestReader:
                 raise Refused(400)
         elif version != "1.0" or self._hosts > 1 or self._is_chunked:
             raise Refused(400)
-        if method in (b"TRACE", b"CONNECT") or self._parser.should_upgrade():
+        method = self._method = parser.get_method()
+        if method == b"TRACE" or parser.should_upgrade():  # CONNECT counts as an upgrade
             raise Refused(400)
         if self._length > bounds.max_body_bytes:
             raise Refused(413)
-        self._keep_alive = version == "1.1" and self._parser.should_keep_alive()
-        self._scope = self._make_scope(version, method, headers)
+        self._keep_alive = version == "1.1" and parser.should_keep_alive()
+        self._split_url()
         self.head_is_whole = True
         if self._is_expecting and version == "1.1" and (self._length or self._is_chunked):
             self._send_continue()
@@ -149,7 +168,17 @@ class RequestReader:
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         if self._held_bytes:
             self._release()
-        self._when_whole(self._scope, body, self._keep_alive)
+        self._when_whole(
+            Request(
+                self._method.decode("ascii"),
+                self._path,
+                self._query,
+                self._version,
+                self._request_headers,
+                body,
+                self._keep_alive,
+            )
+        )
 
     # --- inside
 
@@ -166,27 +195,20 @@ class RequestReader:
         elif name == EXPECT:
             self._is_expecting = value.lower() == b"100-continue"
 
-    def _make_scope(self, version: str, method: bytes, headers: Headers) -> Scope:
+    def _split_url(self) -> None:
         url = self._url
         if url.startswith(b"/"):
-            raw_path, _, query = url.partition(b"#")[0].partition(b"?")
+            if b"#" in url:
+                url = url.partition(b"#")[0]
+            self._path, _, self._query = url.partition(b"?")
         elif url == b"*":
-            raw_path, query = url, b""
+            self._path, self._query = url, b""
         else:  # a whole URL, as proxies are asked
             try:
                 parsed = httptools.parse_url(url)
             except httptools.HttpParserInvalidURLError:
                 raise Refused(400) from None
-            raw_path, query = parsed.path or b"/", parsed.query or b""
-        path = raw_path.decode("latin-1")
-        scope = self._base_scope.copy()
-        scope["http_version"] = version
-        scope["method"] = method.decode("ascii")
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = raw_path
-        scope["query_string"] = query
-        scope["headers"] = headers
-        return scope
+            self._path, self._query = parsed.path or b"/", parsed.query or b""
 
     def _count(self) -> None:
         """A read has ended in mid-request: the slow road, where bytes are counted against the bounds."""
