@@ -117,8 +117,11 @@ async def running(job: Coroutine[Any, Any, None], *, name: str | None = None) ->
     try:
         yield task
     finally:
-        task.cancel()
-        await asyncio.wait({task})
+        while not task.done():
+            # Once is not enough: before Python 3.12 asyncio.wait_for, which asyncmy reads with, loses a cancellation that comes
+            # in the same turn of the loop as what it waits for.
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.2)
 
 
 def _report(task: asyncio.Task[None]) -> None:
