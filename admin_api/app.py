@@ -80,12 +80,14 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: AdminSettings, embedded: Embedded | None = None) -> AsyncIterator[Resources]:
-    """Opens database, Redis and client. Nothing is asked yet.
+async def open_resources(
+    settings: AdminSettings, embedded: Embedded | None = None, *, clock: Clock | None = None
+) -> AsyncIterator[Resources]:
+    """Opens database, Redis and client. Nothing is asked yet. clock: one that tests turn.
 
     Raises SettingsError for memory:// outside the all-in-one and for master keys that are none.
     """
-    clock = SystemClock()
+    clock = clock or SystemClock()
     seal = Seal(settings.master_keys)
     pinned = {INDEXER: settings.indexer_addresses} if settings.indexer_addresses else {}
     if settings.monitor_addresses:
