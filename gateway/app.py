@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from gateway.catalog import Catalog
 from gateway.endpoint import GatewayEndpoint
 from gateway.front import FrontBounds, front_protocol
+from gateway.front.lane import LANE
 from gateway.log_buffer import LogBuffer
 from gateway.metrics import GatewayMetrics
 from gateway.pipeline import build_pipeline
@@ -132,7 +133,12 @@ def from_env() -> ServiceProcess:
             _spare_the_collector()
             yield app
 
-    return ServiceProcess(open_tuned)
+    return ServiceProcess(open_tuned, state=lane_of)
+
+
+def lane_of(app: ASGIApp) -> dict[str, object]:
+    """What lets the front's connections hand calls to the application past ASGI."""
+    return {LANE: app}
 
 
 def _spare_the_collector() -> None:

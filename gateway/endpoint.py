@@ -16,6 +16,9 @@ from openplatform.ports import Clock
 Probe = Callable[[], tuple[int, str, bytes]]
 """Answers a probe path: status, content type, body."""
 
+Headers = list[tuple[bytes, bytes]]
+
+PATH = "/router/rest"
 _MAX_FORWARDED_CHARS = 1024
 
 
@@ -31,7 +34,12 @@ class RequestIds:
 
 
 class GatewayEndpoint:
-    """`/router/rest` runs the pipeline; the probes answer loopback and trusted peers, `/healthz` answers everybody."""
+    """`/router/rest` runs the pipeline; the probes answer loopback and trusted peers, `/healthz` answers everybody.
+
+    One pipeline behind two doors: called as an ASGI application, or by the front's lane through `answer`.
+    """
+
+    lane_path = PATH.encode()
 
     def __init__(
         self,
@@ -53,60 +61,69 @@ class GatewayEndpoint:
         if scope["type"] != "http":
             raise RuntimeError(f"the gateway does not speak {scope['type']}")
         path = scope["path"]
-        if path == "/router/rest":
+        if path == PATH:
             await self._answer_call(scope, receive, send)
         elif path in self._probes:
             await self._answer_probe(path, scope, send)
         else:
             await _send(send, 404, b"text/plain;charset=utf-8", b"Not found. Calls go to /router/rest\n")
 
-    async def _answer_call(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(
+        self, method: str, query: bytes, headers: Headers, body: bytes, client: str, *, too_large: bool = False
+    ) -> tuple[int, Headers, bytes]:
+        """One call through the pipeline: status, headers and body of its answer. This is the lane that leaves ASGI out, too.
+
+        headers: the request's, names in lower case; client: the peer's address, without port.
+        """
         started = self._clock.monotonic()
         content_type, accepts_gzip, forwarded = "", False, ""
-        for name, value in scope["headers"]:
+        for name, value in headers:
             if name == b"content-type":
                 content_type = value.decode("latin-1")
             elif name == b"accept-encoding":
                 accepts_gzip = b"gzip" in value and b"gzip;q=0" not in value.replace(b" ", b"")
             elif name == b"x-forwarded-for":
                 forwarded = value.decode("latin-1")
-        client = scope["client"]
-        remote_ip = client[0] if client else "0.0.0.0"  # noqa: S104  # an address in a record, nothing listens there
-        if forwarded and self._trusted:
-            remote_ip = caller_address(remote_ip, forwarded, self._trusted)
-
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        body = message.get("body", b"")
-        too_large = len(body) > self._max_body_bytes
-        if message.get("more_body", False):
-            whole = bytearray(body)
-            while message.get("more_body", False) and not too_large:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return
-                whole += message.get("body", b"")
-                too_large = len(whole) > self._max_body_bytes
-            body = bytes(whole)
         call = Call(
             request_id=self._ids.next(),
-            http_method=scope["method"],
-            query=scope["query_string"],
+            http_method=method,
+            query=query,
             content_type=content_type,
-            body=b"" if too_large else body,
-            remote_ip=remote_ip,
+            body=body,
+            remote_ip=caller_address(client, forwarded, self._trusted) if forwarded and self._trusted else client,
             received_at=self._clock.now(),
             started=started,
             accepts_gzip=accepts_gzip,
             too_large=too_large,
         )
         await self._pipeline.run(call)
-        headers = call.headers
+        return call.status, call.headers, call.answer
+
+    async def _answer_call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        body = message.get("body", b"")
+        if message.get("more_body", False):
+            whole = bytearray(body)
+            while message.get("more_body", False) and len(whole) <= self._max_body_bytes:
+                message = await receive()
+                whole += message.get("body", b"")
+            body = bytes(whole)
+        if message["type"] == "http.disconnect":
+            return
+        too_large = len(body) > self._max_body_bytes
+        client = scope["client"][0] if scope["client"] else "0.0.0.0"  # noqa: S104  # in a record; nothing listens there
+        status, headers, answer = await self.answer(
+            scope["method"],
+            scope["query_string"],
+            scope["headers"],
+            b"" if too_large else body,
+            client,
+            too_large=too_large,
+        )
         if too_large:
             headers.append((b"connection", b"close"))  # what is left of the body is not read
-        await send({"type": "http.response.start", "status": call.status, "headers": headers})
-        await send({"type": "http.response.body", "body": call.answer})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
 
     async def _answer_probe(self, path: str, scope: Scope, send: Send) -> None:
         if path != "/healthz" and not self._may_probe(scope):

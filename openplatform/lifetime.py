@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
@@ -50,23 +50,30 @@ draining = Draining()
 class ServiceProcess:
     """An ASGI application whose resources open at lifespan startup, inside the worker's own loop, and close at shutdown.
 
-    failure: why it did not start, None while it did.
+    state: what the open application leaves in the lifespan's state for the server's protocols. failure: why it did not start,
+    None while it did.
     """
 
-    def __init__(self, open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]]) -> None:
+    def __init__(
+        self,
+        open_app: Callable[[], AbstractAsyncContextManager[ASGIApp]],
+        *,
+        state: Callable[[ASGIApp], Mapping[str, object]] | None = None,
+    ) -> None:
         self._open_app = open_app
+        self._state = state
         self._app: ASGIApp | None = None
         self.failure: Exception | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
+            await self._live(scope, receive, send)
         elif self._app is None:
             raise RuntimeError("the server did not run the lifespan: start it with lifespan on")
         else:
             await self._app(scope, receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with AsyncExitStack() as stack:
             await receive()
             try:
@@ -76,6 +83,8 @@ class ServiceProcess:
                 log.error("start failed: %s", error, exc_info=not isinstance(error, SettingsError))
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
+            if self._state is not None and "state" in scope:
+                scope["state"].update(self._state(self._app))
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 
-from gateway.app import create_app, http_protocol, open_resources
+from gateway.app import create_app, http_protocol, lane_of, open_resources
 from gateway.resources import Resources
 from gateway.sessions import token_hash
 from gateway.settings import GatewaySettings
@@ -27,7 +27,7 @@ from openplatform.protocol.timestamps import GMT8
 from openplatform.records import AccessToken, App, AppKey, CallLog, ConfigChange, ConfigKind, Record, Route
 from openplatform.sealing import Seal
 from openplatform.signing import SigningKey, canonical_text
-from openplatform.web import JsonAnswer, business_params, service_app
+from openplatform.web import JsonAnswer, ServiceProcess, business_params, service_app
 from tests.serving import serving
 
 INTERNAL_KEY = "an internal key for tests"
@@ -140,8 +140,11 @@ def gateway_settings(**fields: object) -> GatewaySettings:
 
 
 @asynccontextmanager
-async def open_world(*, redis_url: str = "memory://", **fields: object) -> AsyncIterator[World]:
-    """A world with one app, one session, and the routes open.echo.get / open.echo.post / open.item.get."""
+async def open_world(*, door: str = "lane", redis_url: str = "memory://", **fields: object) -> AsyncIterator[World]:
+    """A world with one app, one session, and the routes open.echo.get / open.echo.post / open.item.get.
+
+    door: `lane` = the gateway's own front, calls past ASGI, as in production; `asgi` = a plain server of the ASGI family.
+    """
     async with AsyncExitStack() as stack:
         embedded = Embedded()
         client = await stack.enter_async_context(open_redis(redis_url, embedded))
@@ -162,7 +165,12 @@ async def open_world(*, redis_url: str = "memory://", **fields: object) -> Async
         settings = gateway_settings(**{"redis_url": redis_url, "service_addresses": addresses, **fields})
         resources = await stack.enter_async_context(open_resources(settings, embedded))
         app = create_app(resources, settings)
-        port = await stack.enter_async_context(serving(app, http=http_protocol(settings)))
+        if door == "lane":
+            process = ServiceProcess(lambda: nullcontext(app), state=lane_of)
+            opening = serving(process, http=http_protocol(settings), lifespan="on")
+        else:
+            opening = serving(app)
+        port = await stack.enter_async_context(opening)
         http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=10))
         world = World(port, writer, resources, embedded, client, http, seen, answers)
         await world.put_app()

@@ -10,11 +10,11 @@ from starlette.types import ASGIApp
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, *, http: object = "httptools") -> AsyncIterator[int]:
+async def serving(app: ASGIApp, *, http: object = "httptools", lifespan: str = "off") -> AsyncIterator[int]:
     """Yields the port; http: a protocol class of uvicorn's, or its name."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, http=http, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2
+        app, http=http, lifespan=lifespan, log_config=None, access_log=False, timeout_graceful_shutdown=2
     )
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the test's own stay

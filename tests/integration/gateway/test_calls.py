@@ -10,6 +10,8 @@ from starlette.responses import Response
 from openplatform.protocol import encode_query
 from tests.gateway_world import INTERNAL_KEY, SESSION, World
 
+pytestmark = pytest.mark.parametrize("world", ["lane", "asgi"], indirect=True)
+
 
 async def test_a_call_reaches_its_service_and_comes_back(world: World) -> None:
     """A signed form goes in, the service's JSON comes back in its envelope, with our request id last."""
