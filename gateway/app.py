@@ -64,7 +64,10 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             RedisCatalogReader(background), Seal(settings.master_keys), platform_prefix=settings.platform_prefix
         )
         sessions = Sessions(
-            RedisSessionStore(hot), clock, max_entries=settings.session_cache_entries, keep_s=settings.session_cache_s
+            RedisSessionStore(hot, wire=wire),
+            clock,
+            max_entries=settings.session_cache_entries,
+            keep_s=settings.session_cache_s,
         )
         logs = LogBuffer(
             publisher, node=settings.node, max_records=settings.log_buffer_records, flush_s=settings.log_flush_s

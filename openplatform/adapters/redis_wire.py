@@ -16,6 +16,9 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 Part = str | bytes | int
 
+GRACE_S = 0.005
+"""Added to the time budget when it is over: one more turn of the event loop."""
+
 
 def can_wire(url: str) -> bool:
     """True for plain `redis://`; TLS and Unix sockets take redis-py."""
@@ -45,18 +48,31 @@ class RedisWire:
 
     async def command(self, *parts: Part) -> Any:
         """Sends one command and gives its answer; strings come back as bytes."""
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                stream = self._stream
-                if stream is None or stream.is_closed:
+        stream = self._stream
+        if stream is None or stream.is_closed:
+            try:
+                async with asyncio.timeout(self._timeout_s):
                     stream = await self._open()
-                return await stream.send(parts)
-        except TimeoutError:
-            if self._stream is not None:
-                self._stream.close()
-            raise RedisTimeoutError("Redis did not answer in time") from None
-        except OSError as error:
-            raise RedisConnectionError(str(error)) from error
+            except TimeoutError:
+                raise RedisTimeoutError("Redis did not let us in in time") from None
+            except OSError as error:
+                raise RedisConnectionError(str(error)) from error
+        answer = stream.send(parts)
+        timer = stream.loop.call_later(self._timeout_s, self._late, stream, answer, True)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
+
+    def _late(self, stream: "_Stream", answer: "asyncio.Future[Any]", is_first: bool) -> None:
+        if answer.done():
+            return
+        if is_first:
+            # A process that was held up itself finds its timers due before it has read what lies in the socket: look once more.
+            stream.loop.call_later(GRACE_S, self._late, stream, answer, False)
+            return
+        answer.set_exception(RedisTimeoutError("Redis did not answer in time"))
+        stream.close()
 
     def close(self) -> None:
         """Closes the connection; commands under way fail."""
@@ -85,12 +101,12 @@ class _Stream(asyncio.Protocol):
     def __init__(self) -> None:
         self._reader = hiredis.Reader(protocolError=RedisConnectionError, replyError=_reply_error)
         self._waiting: deque[asyncio.Future[Any]] = deque()
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self.is_closed = False
 
     def send(self, parts: tuple[Part, ...]) -> "asyncio.Future[Any]":
-        answer: asyncio.Future[Any] = self._loop.create_future()
+        answer: asyncio.Future[Any] = self.loop.create_future()
         if self.is_closed or self._transport is None:
             answer.set_exception(RedisConnectionError("the connection is closed"))
             return answer
