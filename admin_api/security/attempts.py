@@ -19,7 +19,7 @@ def locked_until(failures: list[datetime]) -> datetime | None:
     rounds = len(failures) // FAILURES
     if rounds == 0:
         return None
-    return failures[rounds * FAILURES - 1] + min(FIRST_LOCK * (1 << (rounds - 1)), LONGEST_LOCK)
+    return failures[rounds * FAILURES - 1] + min(FIRST_LOCK * (1 << min(rounds - 1, 10)), LONGEST_LOCK)
 
 
 class Attempts:

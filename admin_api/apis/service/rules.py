@@ -28,9 +28,9 @@ def inside_path(path: str) -> str:
         raise ValueError("placeholders are {name}: letters, digits and _, not beginning with a digit")
     if len(set(names)) != len(names):
         raise ValueError("must name each placeholder once")
+    if any(segment in (".", "..") for segment in _PLACEHOLDER.sub("", path).split("/")):
+        raise ValueError("must not hold . or .. as a folder, nor beside a placeholder, which may be a dot itself")
     for segment in _PLACEHOLDER.sub("x", path).split("/"):
-        if segment in (".", ".."):
-            raise ValueError("must not hold . or .. as a folder")
         if _SEGMENT.fullmatch(segment) is None:
             raise ValueError("holds characters that do not belong into a path, or a brace without its partner")
     return path
