@@ -11,7 +11,7 @@ import pytest
 
 from openplatform.errors import SettingsError
 from pailou.services import SERVICES, Service
-from tests.architecture.tree import ROOT, python_files, tree_of
+from tests.architecture.tree import ROOT, nodes_of, python_files
 
 READER = Path("openplatform/env.py")
 EXAMPLE = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
@@ -78,7 +78,7 @@ def test_the_environment_has_one_reader() -> None:
         f"{path}:{node.lineno}"
         for path in python_files()
         if path != READER
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if (isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv", "getenvb", "putenv"))
         or (isinstance(node, ast.ImportFrom) and node.module == "os" and any("env" in a.name for a in node.names))
     ]
@@ -96,7 +96,7 @@ def test_commands_read_what_is_said_of_them() -> None:
     asked = {
         f"PAILOU_{node.args[0].value!s}"
         for path in python_files("pailou")
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "env"
         if node.args and isinstance(node.args[0], ast.Constant)
     }

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.architecture.tree import ROOT, files, is_migration, packages, python_files, text_of, tree_of
+from tests.architecture.tree import ROOT, files, is_migration, nodes_of, packages, python_files, text_of, tree_of
 
 MOST_LINES = 300
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc", "shared"}
@@ -61,7 +61,7 @@ def test_every_test_says_its_promise() -> None:
     silent = [
         f"{path}:{node.lineno} {node.name}"
         for path in python_files("tests")
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
         if not ast.get_docstring(node)
     ]
@@ -96,7 +96,7 @@ def test_nothing_is_skipped_or_mocked() -> None:
     found = [
         f"{path}:{node.lineno}"
         for path in python_files("tests")
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if (isinstance(node, ast.Attribute) and node.attr in forbidden and is_pytest(node.value))
         or (isinstance(node, ast.ImportFrom) and node.module in ("unittest", "unittest.mock", "mock"))
         or (isinstance(node, ast.Import) and any(a.name.startswith(("unittest.mock", "mock")) for a in node.names))

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from openplatform.adapters import redis_keys
-from tests.architecture.tree import imports_of, python_files, tree_of
+from tests.architecture.tree import imports_of, nodes_of, python_files
 
 KEYS = Path("openplatform/adapters/redis_keys.py")
 COLUMNS = 5
@@ -64,7 +64,7 @@ def test_keys_are_spelled_in_one_place() -> None:
         f"{path}:{node.lineno}"
         for path in python_files()
         if path != KEYS
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(r"\bpailou:[\w{<]", node.value)
     ]
     assert found == []

@@ -45,6 +45,13 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_bytes(), filename=str(path))
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of that tree: many tests look at them, one walk does."""
+    return tuple(ast.walk(tree_of(path)))
+
+
+@cache
 def text_of(path: Path) -> str:
     """The text of a file of `files()`; "" for one that holds none."""
     return "" if path.suffix in TEXT_FREE else (ROOT / path).read_text(encoding="utf-8")
@@ -52,7 +59,7 @@ def text_of(path: Path) -> str:
 
 def imports_of(path: Path) -> Iterator[tuple[str, int]]:
     """(dotted name, line) of everything the file imports, wherever in it: `from a import b` gives `a.b`."""
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
