@@ -63,4 +63,4 @@ def _check(gateway: Gateway, run: Run | None) -> None:
     counts = gateway.counted()
     good = counts.pop("ok", 0.0)
     if counts or (run is not None and good < run.requests):
-        raise RuntimeError(f"{good:.0f} calls went well, others did not: {counts}")
+        raise RuntimeError(f"{good:.0f} calls went well, others did not: {counts}\n{gateway.log_end()}")

@@ -16,7 +16,7 @@ from gateway.filters.validate_params import ValidateParams
 from gateway.filters.verify_sign import VerifySign
 from gateway.resources import Resources
 from gateway.settings import GatewaySettings
-from openplatform.errors import UNKNOWN_ERROR, OpenPlatformError
+from openplatform.errors import UNKNOWN_ERROR, OpenPlatformError, PlatformUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ class Pipeline:
         self.post = tuple(post)
         self.error = error
         self.finish = tuple(finish)
+        self._complained = 0.0
         self._steps = (*self.pre, *self.routing, *self.post)
 
     async def run(self, call: Call) -> None:
@@ -53,6 +54,8 @@ class Pipeline:
             else:
                 await self._run_timed(call, call.stamps)
         except OpenPlatformError as error:
+            if isinstance(error, PlatformUnavailable):
+                self._complain(call, error)
             call.error = error
             self.error(call)
         except Exception:
@@ -67,6 +70,13 @@ class Pipeline:
         finally:
             for step in self.finish:
                 step(call)
+
+    def _complain(self, call: Call, error: PlatformUnavailable) -> None:
+        """Faults of our own stores, at most once a second: each call has its record, the process log only has to say so."""
+        now = time.monotonic()
+        if now - self._complained >= 1:
+            self._complained = now
+            log.warning("call %s met a fault of ours: %s", call.request_id, error.sub_msg)
 
     async def _run_timed(self, call: Call, stamps: list[tuple[str, float]]) -> None:
         for step in self._steps:

@@ -56,14 +56,14 @@ class Server(ABC):
             process = self._process  # None once another thread has stopped it
             if process is None or process.poll() is not None:
                 code = process.returncode if process else "none"
-                raise ServerUnavailable(f"{self.name} ended while starting, exit code {code}.\n{self._log_end()}")
+                raise ServerUnavailable(f"{self.name} ended while starting, exit code {code}.\n{self.log_end()}")
             try:
                 if self.answers():
                     return
             except OSError:
                 pass
             if time.monotonic() > deadline:
-                raise ServerUnavailable(f"{self.name} did not answer in {READY_DEADLINE_S:.0f} s.\n{self._log_end()}")
+                raise ServerUnavailable(f"{self.name} did not answer in {READY_DEADLINE_S:.0f} s.\n{self.log_end()}")
             time.sleep(0.05)
 
     def launch(self, command: list[str], environment: dict[str, str] | None = None) -> None:
@@ -160,7 +160,7 @@ class Server(ABC):
                 process.wait()
         self._keeper.forget(process.pid)
 
-    def _log_end(self) -> str:
+    def log_end(self) -> str:
         text = self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
         return f"The end of its output:\n{text[-3000:]}" if text else "It printed nothing."
 
