@@ -25,7 +25,7 @@ def _permission(perms: str) -> str:
     return perms
 
 
-MenuUrl = Annotated[str, StringConstraints(max_length=500, pattern=r"^(/[A-Za-z0-9/_.-]*)?$")]
+MenuUrl = Annotated[str, StringConstraints(max_length=500, pattern=r"^(/([A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)?)?$")]
 Icon = Annotated[str, StringConstraints(max_length=30, pattern=r"^[a-z0-9-]*$")]
 Perms = Annotated[str, StringConstraints(max_length=100), AfterValidator(_permission)]
 

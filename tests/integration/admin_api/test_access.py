@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from admin_api.tables.access import admin_user, operator_session, role, role_menu
 from tests.admin_world import Caller, World, refusal
 
@@ -82,22 +80,17 @@ async def test_a_role_that_was_off_is_switched_on_only_by_who_holds_its_rights(w
     assert refusal(answer) == (403, "wider-than-yours")
 
 
-@pytest.mark.parametrize("what", ["edit", "password", "logout", "delete"])
-async def test_nobody_touches_who_stands_above_them(world: World, admin: Caller, what: str) -> None:
+async def test_nobody_touches_who_stands_above_them(world: World, admin: Caller) -> None:
     """Who could reset an administrator's password would be one."""
     manager = await world.operator("sys:user:*")
     path = f"/users/{admin.user_id}"
-    calls = {
-        "edit": manager.patch(path, {"version": 1, "status": 0}),
-        "password": manager.post(f"{path}/password"),
-        "logout": manager.post(f"{path}/logout"),
-        "delete": manager.delete(path),
-    }
-    for name, call in calls.items():
-        if name == what:
-            assert refusal(await call) == (403, "above-you")
-        else:
-            call.close()
+    answers = [
+        await manager.patch(path, {"version": 1, "status": 0}),
+        await manager.post(f"{path}/password"),
+        await manager.post(f"{path}/logout"),
+        await manager.delete(path),
+    ]
+    assert {refusal(answer) for answer in answers} == {(403, "above-you")}
     assert (await admin.get("/me")).status_code == 200
 
 
@@ -210,11 +203,14 @@ async def test_menus_form_a_tree_without_loops(world: World, admin: Caller) -> N
     assert (moved.json()["parent_id"], moved.json()["version"]) == (top["id"], 2)
 
 
-@pytest.mark.parametrize("fields", [
+NO_MENUS: list[dict[str, object]] = [
     {"perms": "*:*:*"}, {"perms": "gw:.*"}, {"perms": "gw app"}, {"perms": "gw:*:edit"}, {"url": "//evil.example"},
     {"url": "javascript:alert(1)"}, {"url": ""}, {"icon": "<svg>"}, {"type": 3}, {"type": 2}, {"parent_id": 77777}, {"name": " "},
-])  # fmt: skip
-async def test_a_menu_that_makes_no_sense_is_refused(world: World, admin: Caller, fields: dict[str, object]) -> None:
+]  # fmt: skip
+
+
+async def test_a_menu_that_makes_no_sense_is_refused(world: World, admin: Caller) -> None:
     """Nobody can be granted everything, nor can a menu lead to another host."""
     menu = {"name": "x", "type": 1, "parent_id": 4, "url": "/x", "perms": "x:y:z"}
-    assert refusal(await admin.post("/menus", menu | fields)) == (422, "invalid")
+    for fields in NO_MENUS:
+        assert refusal(await admin.post("/menus", menu | fields)) == (422, "invalid"), fields
