@@ -50,9 +50,8 @@ from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.adapters.ranking_redis import RedisApiRanking
 from openplatform.adapters.redis_client import open_redis
 from openplatform.errors import SettingsError
-from openplatform.lifetime import registered, running
+from openplatform.lifetime import registered, running, this_instance
 from openplatform.ports import ApiRanking, CatalogWriter, Clock, QuotaCounter, ServiceDirectory
-from openplatform.records import Instance
 from openplatform.sealing import Seal
 from openplatform.service_client import ServiceClient, open_service_client
 from openplatform.sql import Database, open_database
@@ -153,13 +152,7 @@ async def open_app(settings: AdminSettings, embedded: Embedded | None = None) ->
         await _prove(resources, settings, is_all_in_one=embedded is not None)
         await stack.enter_async_context(running(resources.relay.run(), name="relay of changes"))
         await stack.enter_async_context(running(retire_secrets(resources.changes), name="end of replaced secrets"))
-        instance = Instance(
-            service_id=SERVICE_ID,
-            host=settings.advertise_host,
-            port=settings.port,
-            version=__version__,
-            started_at_ms=int(resources.clock.now() * 1000),
-        )
+        instance = this_instance(SERVICE_ID, settings.advertise_host, settings.port)
         await stack.enter_async_context(registered(resources.directory, instance))
         yield create_app(resources, settings)
 

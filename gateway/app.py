@@ -21,7 +21,6 @@ from gateway.resources import Peers, Resources
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
 from gateway.upstream import open_upstreams
-from openplatform import __version__
 from openplatform.adapters.backends import open_log_publisher
 from openplatform.adapters.catalog_redis import RedisCatalogReader
 from openplatform.adapters.directory_redis import RedisServiceDirectory
@@ -31,8 +30,7 @@ from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.adapters.redis_client import HOT_PATH_TIMEOUT_S, open_redis
 from openplatform.adapters.redis_wire import RedisWire, can_wire
 from openplatform.adapters.sessions_redis import RedisSessionStore
-from openplatform.lifetime import draining
-from openplatform.records import Instance
+from openplatform.lifetime import draining, this_instance
 from openplatform.sealing import Seal
 from openplatform.web import ServiceProcess, SystemClock, registered, running
 
@@ -79,13 +77,8 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         await stack.enter_async_context(running(catalog.follow(sessions.drop), name="catalogue"))
         peers = Peers(directory)
         await stack.enter_async_context(running(peers.follow(), name="peers"))
-        me = Instance(
-            service_id="gateway",
-            host=settings.node,  # processes share one port: the node tells their beats apart
-            port=settings.port,
-            version=__version__,
-            started_at_ms=int(clock.now() * 1000),
-        )
+        # Processes share one port: the node tells their beats apart.
+        me = this_instance("gateway", settings.node, settings.port)
         await stack.enter_async_context(registered(directory, me))
         metrics = GatewayMetrics()
         resources = Resources(

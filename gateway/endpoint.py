@@ -1,6 +1,5 @@
 """The gateway's HTTP door as an ASGI application: runs under any server, knows nothing of the stages."""
 
-import ipaddress
 import itertools
 import secrets
 from collections.abc import Awaitable, Callable
@@ -10,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.call import Call
 from gateway.pipeline import Pipeline
+from openplatform.addresses import caller_address, parse_address
 from openplatform.env import Network
 from openplatform.ports import Clock
 
@@ -19,7 +19,6 @@ Probe = Callable[[], tuple[int, str, bytes]]
 Headers = list[tuple[bytes, bytes]]
 
 PATH = "/router/rest"
-_MAX_FORWARDED_CHARS = 1024
 
 
 class RequestIds:
@@ -134,34 +133,12 @@ class GatewayEndpoint:
 
     def _may_probe(self, scope: Scope) -> bool:
         client = scope["client"]
-        address = _address(client[0]) if client else None
+        address = parse_address(client[0]) if client else None
         if address is None:
             return False
         # A proxy on loopback passes other people's requests on: what it forwards is not loopback's own.
         forwarded = any(name == b"x-forwarded-for" for name, _ in scope["headers"])
         return (address.is_loopback and not forwarded) or any(address in network for network in self._trusted)
-
-
-def caller_address(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
-    """The caller's address: X-Forwarded-For counts only behind trusted proxies, from the right, up to the first stranger."""
-    address = _address(peer)
-    if address is None or not any(address in network for network in trusted):
-        return peer
-    for hop in reversed(forwarded[-_MAX_FORWARDED_CHARS:].split(",")):
-        found = _address(hop.strip())
-        if found is None:
-            break
-        address = found
-        if not any(address in network for network in trusted):
-            break
-    return str(address)
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
 
 
 def _send(send: Send, status: int, content_type: bytes, body: bytes) -> Awaitable[Any]:

@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
-from log_indexer import __version__
 from log_indexer.consumer import LogIndexing
 from log_indexer.endpoints import IndexerEndpoints
 from log_indexer.metrics import IndexerMetrics
@@ -21,9 +19,9 @@ from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import open_redis
 from openplatform.errors import PlatformUnavailable
-from openplatform.lifetime import registered, running
+from openplatform.lifetime import registered, running, this_instance
 from openplatform.ports import CallLogConsumer, CallLogStore, Clock, ServiceDirectory
-from openplatform.records import Instance, LogQuery
+from openplatform.records import LogQuery
 from openplatform.web import ServiceProcess, SystemClock, service_app
 
 log = logging.getLogger(__name__)
@@ -85,13 +83,7 @@ async def open_app(settings: IndexerSettings, embedded: Embedded | None = None) 
 
     settings.port is the port that others can reach: it is final when this is called.
     """
-    instance = Instance(
-        service_id=SERVICE_ID,
-        host=settings.advertise_host,
-        port=settings.port,
-        version=__version__,
-        started_at_ms=int(time.time() * 1000),
-    )
+    instance = this_instance(SERVICE_ID, settings.advertise_host, settings.port)
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings, embedded))
         retention = keep_in_order(resources.store, resources.clock, keep_days=settings.log_retention_days)

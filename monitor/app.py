@@ -1,13 +1,11 @@
 """monitor from the outside: its resources, its ASGI application, its process."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
-from monitor import __version__
 from monitor.clients import INDEXER, LogIndexerClient
 from monitor.endpoints import MonitorEndpoints
 from monitor.job import running_jobs
@@ -23,9 +21,8 @@ from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.leader_lock_redis import RedisLeaderLock
 from openplatform.adapters.redis_client import open_redis
-from openplatform.lifetime import registered
+from openplatform.lifetime import registered, this_instance
 from openplatform.ports import Clock, LeaderLock, Mailer, ServiceDirectory
-from openplatform.records import Instance
 from openplatform.service_client import open_service_client
 from openplatform.sql import Database, open_database
 from openplatform.web import ServiceProcess, SystemClock, service_app
@@ -101,13 +98,7 @@ def create_app(resources: Resources, settings: MonitorSettings) -> ASGIApp:
 @asynccontextmanager
 async def open_app(settings: MonitorSettings, embedded: Embedded | None = None) -> AsyncIterator[ASGIApp]:
     """The whole service while inside: resources, application, the minute's job, the mail sender, its place in the directory."""
-    instance = Instance(
-        service_id=SERVICE_ID,
-        host=settings.advertise_host,
-        port=settings.port,
-        version=__version__,
-        started_at_ms=int(time.time() * 1000),
-    )
+    instance = this_instance(SERVICE_ID, settings.advertise_host, settings.port)
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings, embedded))
         watch, delivery = create_watch(resources, settings), create_delivery(resources)

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from openplatform import __version__
 from openplatform.errors import PlatformUnavailable, SettingsError
 from openplatform.ports import ServiceDirectory
 from openplatform.records import Instance
@@ -88,6 +90,13 @@ class ServiceProcess:
             await send({"type": "lifespan.startup.complete"})
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def this_instance(service_id: str, host: str, port: int) -> Instance:
+    """What this process says of itself in the directory: started now, of this version. host, port: where others reach it."""
+    return Instance(
+        service_id=service_id, host=host, port=port, version=__version__, started_at_ms=int(time.time() * 1000)
+    )
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,13 +14,12 @@ from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import open_redis
 from openplatform.errors import PlatformUnavailable
 from openplatform.idempotency import forget_answers
-from openplatform.lifetime import registered, running
+from openplatform.lifetime import registered, running, this_instance
 from openplatform.ports import Clock, ServiceDirectory
-from openplatform.records import Instance
 from openplatform.service_client import open_service_client
 from openplatform.sql import Database, open_database
 from openplatform.web import ServiceProcess, SystemClock, service_app
-from order_service import __version__, endpoints, repository
+from order_service import endpoints, repository
 from order_service.clients import WAREHOUSE_SERVICE_ID, WarehouseClient
 from order_service.service import OrderCancellation, OrderReader
 from order_service.settings import SERVICE_ID, OrderSettings
@@ -78,13 +76,7 @@ async def open_app(settings: OrderSettings, embedded: Embedded | None = None) ->
 
     settings.port is the port that others can reach: it is final when this is called.
     """
-    instance = Instance(
-        service_id=SERVICE_ID,
-        host=settings.advertise_host,
-        port=settings.port,
-        version=__version__,
-        started_at_ms=int(time.time() * 1000),
-    )
+    instance = this_instance(SERVICE_ID, settings.advertise_host, settings.port)
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings, embedded))
         await stack.enter_async_context(running(_sweep_on(resources, settings), name="order sweeper"))

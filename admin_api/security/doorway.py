@@ -1,6 +1,5 @@
 """The outermost layer: the caller's address, a request id, security headers on every answer."""
 
-import ipaddress
 import secrets
 from collections.abc import Sequence
 
@@ -9,9 +8,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from admin_api.security.problems import MEDIA_TYPE, Problem, problem_document
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from openplatform.addresses import caller_address, parse_address
+from openplatform.env import Network
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -24,8 +22,6 @@ _HEADERS = {
 }
 PAGE_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
 """The Content-Security-Policy of pages; everything else is allowed nothing at all."""
-
-_MAX_FORWARDED_CHARS = 1024
 
 
 class Doorway:
@@ -79,29 +75,7 @@ class Doorway:
             # Starlette raises a fault once more after its handler has logged and answered it: one trace is enough.
 
 
-def caller_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
-    """The caller's address: X-Forwarded-For counts only behind trusted proxies, from the right, up to the first stranger."""
-    address = _address(peer)
-    if address is None or not any(address in network for network in trusted):
-        return peer
-    for hop in reversed(forwarded[-_MAX_FORWARDED_CHARS:].split(",")):
-        found = _address(hop.strip())
-        if found is None:
-            break
-        address = found
-        if not any(address in network for network in trusted):
-            break
-    return str(address)
-
-
-def _address(text: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
 def is_from_here(request: Request) -> bool:
     """True for a caller on this machine, whose request no proxy passed on."""
-    address = _address(request.client.host) if request.client else None
+    address = parse_address(request.client.host) if request.client else None
     return address is not None and address.is_loopback and "x-forwarded-for" not in request.headers
