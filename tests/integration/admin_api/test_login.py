@@ -1,11 +1,13 @@
 """Signing in: passwords, cookies and bearer tokens, locks, forgeries, the ends of sessions."""
 
 import asyncio
+from dataclasses import replace
 
 import httpx
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 
+from admin_api.app import create_app
 from admin_api.security.sessions import csrf_token_of, hash_of
 from admin_api.tables.access import admin_user, login_log, operator_session
 from tests.admin_world import PASSWORD, Caller, World, refusal
@@ -38,10 +40,6 @@ async def test_the_right_password_opens_a_session_for_cookie_and_bearer_alike(wo
 
 async def test_behind_tls_the_cookie_is_secure_and_bound_to_the_host(world: World) -> None:
     """`__Host-sid` with Secure, and HSTS on every answer."""
-    from dataclasses import replace
-
-    from admin_api.app import create_app
-
     operator = await world.operator("gw:app:list")
     world.app = create_app(world.resources, replace(world.settings, is_behind_tls=True))
     answer = await login(await world.caller(), operator.email)

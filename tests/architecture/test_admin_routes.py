@@ -1,0 +1,115 @@
+"""Every route of admin_api declares who may call it, and refuses everybody else."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from admin_api.security.guard import GuardedRoute
+from admin_api.security.permissions import PUBLIC, SIGNED_IN, perms_of
+from admin_api.settings import AdminSettings
+from admin_api.tables.access import menu
+from openplatform.adapters.embedded import Embedded
+from openplatform.sql import upgrade
+from tests.admin_world import MASTER_KEYS, World, open_world, refusal
+
+OPEN_TO_EVERYBODY = {
+    ("GET", "/"), ("GET", "/login"), ("POST", "/login"), ("GET", "/assets/plain.css"), ("POST", "/api/v1/login"),
+    ("GET", "/api/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
+    ("GET", "/metrics"),  # asks for an address of this machine
+    ("GET", "/api/docs"),  # leads to the login form
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Operation:
+    method: str
+    path: str
+    perms: str
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    url = f"sqlite+aiosqlite:///{tmp_path}/admin.db"
+    await asyncio.to_thread(upgrade, url, "admin_api")
+    keys = ("key-of-the-architecture-tests",)
+    settings = AdminSettings(database_url=url, redis_url="memory://", internal_keys=keys, master_keys=MASTER_KEYS)
+    async with open_world(settings, Embedded()) as opened:
+        yield opened
+
+
+def operations_of(world: World) -> list[Operation]:
+    """Every method of every route, however it was added. A route that is not guarded counts as public."""
+    found = []
+    for route in iter_route_contexts(world.app._app.routes):  # type: ignore[attr-defined]  # the application in the doorway
+        original = route.original_route
+        perms = perms_of(original) if isinstance(original, GuardedRoute) else PUBLIC
+        assert route.path is not None
+        for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
+            found.append(Operation(method, route.path, perms))
+    return found
+
+
+def filled(operation: Operation) -> str:
+    return re.sub(r"\{[a-z_]+\}", "1", operation.path.replace("{session_hash}", "0" * 64))
+
+
+async def test_only_the_listed_routes_are_open(world: World) -> None:
+    """Nothing is open by omission; the list above is complete and holds nothing else."""
+    operations = operations_of(world)
+    assert len(operations) > 70
+    assert {(o.method, o.path) for o in operations if o.perms == PUBLIC} == OPEN_TO_EVERYBODY
+
+
+async def test_every_other_route_refuses_strangers_and_those_without_the_permission(world: World) -> None:
+    """401 without a session, 403 without the permission, by every method; with it the guard lets in."""
+    stranger, nobody = await world.caller(), await world.operator()
+    for operation in operations_of(world):
+        if operation.perms == PUBLIC:
+            continue
+        url = filled(operation)
+        assert refusal(await stranger.http.request(operation.method, url)) == (401, "unauthenticated"), operation
+        if operation.perms == SIGNED_IN:
+            continue
+        answer = await nobody.http.request(operation.method, url)
+        assert refusal(answer) == (403, "forbidden"), operation
+        assert answer.json()["missing"] == operation.perms
+    for perms in sorted({o.perms for o in operations_of(world)} - {PUBLIC, SIGNED_IN}):
+        holder = await world.operator(perms)
+        for operation in operations_of(world):
+            if operation.perms in (PUBLIC, SIGNED_IN) or operation.method != "GET":
+                continue
+            answer = await holder.http.get(filled(operation))
+            assert (answer.status_code == 403) == (operation.perms != perms), (perms, operation)
+
+
+async def test_every_permission_can_be_granted_by_the_menu_tree(world: World) -> None:
+    """What a route asks for, a seeded menu or button carries."""
+    carried = {row["perms"] for row in await world.rows(menu)}
+    assert {o.perms for o in operations_of(world)} - {PUBLIC, SIGNED_IN} <= carried
+
+
+async def test_the_document_names_the_permission_of_every_operation(world: World) -> None:
+    """OpenAPI 3.1, one id per operation, problem documents as the way to say no, a session wherever one is needed."""
+    document = (await (await world.caller()).http.get("/api/openapi.json")).json()
+    assert document["openapi"].startswith("3.1")
+    declared = {(o.method, o.path): o.perms for o in operations_of(world) if o.path.startswith("/api/v1")}
+    documented = {
+        (method.upper(), path): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    assert set(documented) == set(declared)
+    for key, operation in documented.items():
+        assert operation["x-perms"] == [declared[key]]
+        assert ("security" in operation) == (declared[key] != PUBLIC)
+        assert list(operation["responses"]["default"]["content"]) == ["application/problem+json"]
+    ids = [operation["operationId"] for operation in documented.values()]
+    assert len(ids) == len(set(ids))
+    assert "null" not in str(
+        [p for p in document["components"]["schemas"]["AppEdit"]["properties"].values() if "default" in p]
+    )
