@@ -31,6 +31,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 MASTER_KEYS = {"k1": bytes(range(32))}
 
 _numbers = itertools.count(1)
+_hashed: list[str] = []  # of PASSWORD, made once per run
 _SEEDED = ("menu", "role", "role_menu", "api_systemparam", "mutex")
 
 Seeds = dict[str, list[dict[str, Any]]]
@@ -132,12 +133,13 @@ class World:
         client = httpx.AsyncClient(transport=transport, base_url="http://admin", headers=headers)
         return Caller(await self._stack.enter_async_context(client))
 
-    async def operator(self, *perms: str, password: str = PASSWORD) -> Caller:
+    async def operator(self, *perms: str) -> Caller:
         """A new operator with just these permissions, signed in by bearer token; `*:*:*` = an administrator."""
         email = f"operator{next(_numbers)}@pailou.example"
-        hashed = await self.resources.passwords.hash(password)
+        if not _hashed:
+            _hashed.append(await self.resources.passwords.hash(PASSWORD))
         async with self.database.begin() as connection:
-            user = {"email": email, "real_name": "操作员", "password": hashed, "status": 1}
+            user = {"email": email, "real_name": "操作员", "password": _hashed[0], "status": 1}
             user_id = (await connection.execute(sa.insert(admin_user).values(user))).inserted_primary_key[0]
             role_id = 1 if perms == ("*:*:*",) else await _new_role(connection, perms)
             await connection.execute(sa.insert(user_role).values(user_id=user_id, role_id=role_id))
