@@ -16,6 +16,8 @@ from admin_api.access.endpoints.audit import audit_routes
 from admin_api.access.endpoints.menus import menu_routes
 from admin_api.access.endpoints.roles import role_routes
 from admin_api.access.endpoints.users import user_routes
+from admin_api.access.jobs import forget_old_logins
+from admin_api.access.repository.users import there_are_users
 from admin_api.access.service.users import make_first_administrator
 from admin_api.analytics.endpoints import analytics_routes
 from admin_api.analytics.service import INDEXER, Analytics
@@ -49,6 +51,7 @@ from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.adapters.ranking_redis import RedisApiRanking
 from openplatform.adapters.redis_client import open_redis
+from openplatform.addresses import parse_address
 from openplatform.errors import SettingsError
 from openplatform.lifetime import registered, running, this_instance
 from openplatform.ports import ApiRanking, CatalogWriter, Clock, QuotaCounter, ServiceDirectory
@@ -151,6 +154,7 @@ async def open_app(settings: AdminSettings, embedded: Embedded | None = None) ->
         resources = await stack.enter_async_context(open_resources(settings, embedded))
         await _prove(resources, settings, is_all_in_one=embedded is not None)
         await stack.enter_async_context(running(resources.relay.run(), name="relay of changes"))
+        await stack.enter_async_context(running(forget_old_logins(resources.changes), name="end of old logins"))
         await stack.enter_async_context(running(retire_secrets(resources.changes), name="end of replaced secrets"))
         instance = this_instance(SERVICE_ID, settings.advertise_host, settings.port)
         await stack.enter_async_context(registered(resources.directory, instance))
@@ -167,7 +171,13 @@ async def _prove(resources: Resources, settings: AdminSettings, *, is_all_in_one
     await refuse_other_schema(resources.database)
     async with resources.database.read() as connection:
         await prove_secrets_open(connection, resources.seal)
+        is_new = not await there_are_users(connection)
+    host = parse_address(settings.host)
+    if not settings.is_behind_tls and not (host is not None and host.is_loopback):
+        log.warning("it listens beyond this machine without TLS in front: sessions can be read on the way")
     if not settings.first_email:
+        if is_new:
+            log.warning("nobody can sign in yet: set PAILOU_ADMIN_EMAIL and PAILOU_ADMIN_PASSWORD and start again")
         return
     try:
         made = await make_first_administrator(

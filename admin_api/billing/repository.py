@@ -1,5 +1,6 @@
 """Recharges, ledger rows, and answers that were given already."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 import orjson
@@ -96,7 +97,12 @@ async def given_answer(change: Change, key: str) -> Row | None:
 
 
 async def keep_answer(change: Change, key: str, request_hash: str, answer: Row) -> None:
-    """Stores the answer with the change itself: both are there, or neither. A key in use raises IntegrityError."""
+    """Stores the answer with the change itself: both are there, or neither. A key in use raises IntegrityError.
+
+    Forgets answers of a week ago: nobody repeats a request that long.
+    """
+    forgotten = change.now - timedelta(days=7)
+    await change.connection.execute(sa.delete(idempotency_key).where(idempotency_key.c.create_time < forgotten))
     await change.connection.execute(
         sa.insert(idempotency_key).values(
             user_id=change.by.user_id or 0,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from admin_api.security.problems import Problem
-from admin_api.security.repository import FAILED, REFUSED, SUCCEEDED, add_attempt, attempts_since, mark_succeeded
+from admin_api.security.repository import FAILED, REFUSED, SUCCEEDED, add_attempt, attempts_since, settle_attempt
 from admin_api.tables.rows import Row
 from openplatform.sql import AsyncConnection, Database
 
@@ -57,7 +57,12 @@ class Attempts:
 
     async def succeed(self, connection: AsyncConnection, attempt_id: int) -> None:
         """The attempt was right after all."""
-        await mark_succeeded(connection, attempt_id)
+        await settle_attempt(connection, attempt_id, SUCCEEDED)
+
+    async def dismiss(self, attempt_id: int) -> None:
+        """Nothing was compared, for want of time: it counts neither way."""
+        async with self._database.begin() as connection:
+            await settle_attempt(connection, attempt_id, REFUSED)
 
 
 def _lock(attempts: list[Row], email: str, remote_ip: str) -> datetime | None:

@@ -111,9 +111,14 @@ async def add_attempt(connection: AsyncConnection, attempt: Row) -> int:
     return new_id(await connection.execute(sa.insert(login_log).values(attempt)))
 
 
-async def mark_succeeded(connection: AsyncConnection, attempt_id: int) -> None:
-    """The attempt was right after all."""
-    await connection.execute(sa.update(login_log).where(login_log.c.id == attempt_id).values(outcome=SUCCEEDED))
+async def settle_attempt(connection: AsyncConnection, attempt_id: int, outcome: int) -> None:
+    """The attempt did not fail after all."""
+    await connection.execute(sa.update(login_log).where(login_log.c.id == attempt_id).values(outcome=outcome))
+
+
+async def forget_attempts(connection: AsyncConnection, before: datetime) -> int:
+    """Deletes attempts from before then; returns how many."""
+    return (await connection.execute(sa.delete(login_log).where(login_log.c.create_time < before))).rowcount
 
 
 async def add_audit_row(connection: AsyncConnection, row: Row) -> None:

@@ -79,7 +79,11 @@ class SignIn:
         async with self._database.read() as connection:
             user = await find_user(connection, email)
         stored = user["password"] if user is not None and user["status"] == 1 else None
-        is_right = await self._passwords.verify(stored, password)
+        try:
+            is_right = await self._passwords.verify(stored, password)
+        except Problem:
+            await self._attempts.dismiss(attempt_id)
+            raise
         self._metrics.count_login("succeeded" if is_right else "failed")
         if user is None or not is_right:
             raise Problem(401, "bad-credentials", "the e-mail address or the password is wrong", "邮箱或密码错误")

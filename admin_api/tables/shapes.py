@@ -25,6 +25,7 @@ _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 
 def _readable(text: str) -> str:
+    text = text.replace("\r\n", "\n")  # what browsers send of a text area
     if any((ord(c) < 32 and c not in "\n\t") or 0x7F <= ord(c) < 0xA0 or c in "\u2028\u2029" for c in text):
         raise ValueError("must not hold control characters")
     return text

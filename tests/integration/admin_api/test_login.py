@@ -7,10 +7,12 @@ import httpx
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 
+from admin_api.access.jobs import forget_old_logins
 from admin_api.app import create_app
 from admin_api.security.sessions import csrf_token_of, hash_of
 from admin_api.tables.access import admin_user, login_log, operator_session
-from tests.admin_world import PASSWORD, Caller, World, refusal
+from openplatform.lifetime import running
+from tests.admin_world import PASSWORD, Caller, World, eventually, refusal
 
 WRONG = "wrong horse battery"
 
@@ -102,6 +104,33 @@ async def test_many_guesses_at_once_are_still_five(world: World) -> None:
     callers = [await world.caller(f"10.2.0.{n}") for n in range(1, 16)]
     answers = await asyncio.gather(*(login(caller, operator.email, WRONG) for caller in callers))
     assert sorted(a.status_code for a in answers) == [401] * 5 + [429] * 10
+
+
+async def test_a_flood_of_logins_is_answered_busy_and_locks_nobody(world: World) -> None:
+    """60 at once: each gets an answer, some a 503, which counts as no failure; other requests go on meanwhile."""
+    operator = await world.operator()
+    callers = [await world.caller(f"10.9.0.{n}") for n in range(1, 61)]
+    flood = asyncio.gather(*(login(caller, f"n{n}@pailou.example") for n, caller in enumerate(callers)))
+    async with asyncio.timeout(5):
+        assert (await operator.get("/me")).status_code == 200
+    codes = sorted({refusal(answer) for answer in await flood})
+    assert codes == [(401, "bad-credentials"), (503, "busy")]
+    outcomes = [row["outcome"] for row in await world.rows(login_log)]
+    assert outcomes.count(0) == sum(refusal(a)[0] == 401 for a in await flood)
+    assert outcomes.count(2) == sum(refusal(a)[0] == 503 for a in await flood)
+
+
+async def test_old_attempts_are_forgotten(world: World) -> None:
+    """After half a year; the others stay."""
+    await login(await world.caller(), "old@pailou.example")
+    world.clock.ahead_s += 181 * 86_400
+    await login(await world.caller(), "new@pailou.example")
+    async with running(forget_old_logins(world.resources.changes)):
+
+        async def forgotten() -> bool:
+            return [row["email"] for row in await world.rows(login_log)] == ["new@pailou.example"]
+
+        await eventually(forgotten)
 
 
 async def test_a_session_ends_when_idle_when_old_and_when_signed_out(world: World) -> None:

@@ -85,6 +85,21 @@ async def test_a_database_without_tables_stops_the_start(
             pass
 
 
+async def test_a_start_warns_of_what_is_unsafe_or_useless(
+    settings: AdminSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody can sign in; sessions cross a network in the clear."""
+    async with open_app(replace(settings, host="0.0.0.0"), Embedded()):
+        pass
+    warnings = [r.getMessage() for r in caplog.records if r.name == "admin_api.app"]
+    assert ["without TLS" in warnings[0], "nobody can sign in" in warnings[1]] == [True, True]
+    caplog.clear()
+    safe = replace(settings, host="0.0.0.0", is_behind_tls=True, first_email=FIRST, first_password=PASSWORD)
+    async with open_app(safe, Embedded()):
+        pass
+    assert [r for r in caplog.records if r.name == "admin_api.app" and r.levelname == "WARNING"] == []
+
+
 async def test_memory_redis_is_refused_outside_the_all_in_one(settings: AdminSettings) -> None:
     """Other processes would never see the changes."""
     with pytest.raises(SettingsError, match="PAILOU_REDIS_URL"):
