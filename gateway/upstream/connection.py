@@ -7,6 +7,7 @@ import httptools
 
 from gateway.upstream.answer import UpstreamAnswer, UpstreamBounds
 from gateway.upstream.failures import AnswerUnreadable, AttemptFailed, AttemptLate, ConnectionBroke
+from gateway.upstream.heads import KnownHeads
 
 _LENGTH, _TRANSFER, _TYPE, _ENCODING = 1, 2, 3, 4
 _KINDS = {
@@ -24,6 +25,7 @@ class ConnectionOwner(Protocol):
     """What a connection tells its pool."""
 
     bounds: UpstreamBounds
+    heads: KnownHeads
 
     def give_back(self, connection: "Connection") -> None:
         """The answer is complete and the connection may carry another request."""
@@ -45,12 +47,12 @@ class Connection(asyncio.Protocol):
         "_deadline",
         "_encoding",
         "_fault",
-        "_has_length",
         "_head_is_whole",
-        "_is_broken",
+        "_heads",
         "_is_chunked",
         "_is_kept",
         "_is_whole",
+        "_length",
         "_loop",
         "_owner",
         "_parser",
@@ -69,6 +71,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, owner: ConnectionOwner, loop: asyncio.AbstractEventLoop) -> None:
         self._owner = owner
         self._bounds = owner.bounds
+        self._heads = owner.heads
         self._loop = loop
         self._transport: asyncio.Transport
         self._parser = httptools.HttpResponseParser(self)
@@ -85,7 +88,7 @@ class Connection(asyncio.Protocol):
         self._status = 0
         self._type = b""
         self._encoding = b""
-        self._has_length = False
+        self._length = -1  # of the body, as the head says; -1: it does not
         self._is_chunked = False
         self._is_kept = False
         self._head_is_whole = False
@@ -99,11 +102,11 @@ class Connection(asyncio.Protocol):
 
         deadline: loop time. AttemptLate leaves the exchange open; its successor is to be awaited or abandoned.
         """
-        self._begin()
+        self._wire_bytes = 0
         self._transport.write(request)
-        self._waiter = self._loop.create_future()
+        waiter = self._waiter = self._loop.create_future()
         self.extend(deadline)
-        return self._waiter
+        return waiter
 
     def extend(self, deadline: float) -> None:
         """Sets the time at which the exchange under way is late."""
@@ -133,9 +136,20 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        if self._waiter is None:  # nobody asked: an answer to nothing must not become the next call's answer
+        waiter = self._waiter
+        if waiter is None:  # nobody asked: an answer to nothing must not become the next call's answer
             self._transport.abort()
             return
+        if not self._wire_bytes:
+            answer = self._heads.recognise(data)
+            if answer is not None:
+                self._waiter = None
+                self._was_used = True
+                self._owner.give_back(self)
+                if not waiter.done():
+                    waiter.set_result(answer)
+                return
+            self._begin()
         self._wire_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -147,6 +161,8 @@ class Connection(asyncio.Protocol):
         elif self._wire_bytes > self._bounds.max_answer_bytes:
             self._fail(AnswerUnreadable("the answer is too large"))
         elif self._is_whole:
+            if self._wire_bytes == len(data) and self._is_kept and not self._surplus:
+                self._heads.learn(data, self._status, self._length, self._type, self._encoding)
             self._finish()
         elif not self._head_is_whole and self._wire_bytes > self._bounds.max_head_bytes:
             self._fail(AnswerUnreadable("the answer's head is too large"))
@@ -158,7 +174,7 @@ class Connection(asyncio.Protocol):
         self._owner.forget(self)
         if self._waiter is None:
             return
-        if error is None and self._head_is_whole and not self._has_length and not self._is_chunked:
+        if error is None and self._head_is_whole and self._length < 0 and not self._is_chunked:
             self._finish()  # an answer without a length ends where the connection ends
             return
         has_begun = self._wire_bytes > 0
@@ -180,8 +196,8 @@ class Connection(asyncio.Protocol):
         if kind == _TYPE:
             self._type = value
         elif kind == _LENGTH:
-            self._has_length = True
-            if len(value) > 15 or int(value) > self._bounds.max_answer_bytes:
+            self._length = int(value[:16])  # llhttp has refused what is no number
+            if self._length > self._bounds.max_answer_bytes:
                 self._fault = "the answer is too large"
         elif kind == _ENCODING:
             self._encoding = value

@@ -6,6 +6,7 @@ from contextlib import suppress
 from gateway.upstream.answer import UpstreamBounds
 from gateway.upstream.connection import Connection
 from gateway.upstream.failures import NotConnected
+from gateway.upstream.heads import KnownHeads
 
 
 class ConnectionPool:
@@ -13,6 +14,7 @@ class ConnectionPool:
 
     def __init__(self, host: str, port: int, bounds: UpstreamBounds, loop: asyncio.AbstractEventLoop) -> None:
         self.bounds = bounds
+        self.heads = KnownHeads()
         self._host = host
         self._port = port
         self._loop = loop
