@@ -6,7 +6,8 @@ export PYTHON
 
 run:  ## the whole platform in one process, with demo data: make run ARGS="--reset"
 	@scripts/venv run
-	@exec .venv/bin/python -m pailou dev $(ARGS)
+	@# Without bytecode every start would compile 300 modules anew: 8 s instead of 3.
+	@exec env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pailou dev $(ARGS)
 
 test:  ## all tests, with real servers that it starts and stops itself: make test ARGS="-k redis"
 	@scripts/venv dev
