@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from gateway.catalog import Catalog
 from gateway.endpoint import GatewayEndpoint
-from gateway.front import FrontBounds, front_protocol
+from gateway.front import FrontBounds, front_protocol, raise_descriptor_limit
 from gateway.front.lane import LANE
 from gateway.log_buffer import LogBuffer
 from gateway.metrics import GatewayMetrics
@@ -125,6 +125,7 @@ def from_env() -> ServiceProcess:
 
     @asynccontextmanager
     async def open_tuned() -> AsyncIterator[ASGIApp]:
+        raise_descriptor_limit()
         async with open_app(settings) as app:
             _spare_the_collector()
             yield app
