@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -34,6 +35,8 @@ from openplatform.lifetime import draining, this_instance
 from openplatform.sealing import Seal
 from openplatform.web import ServiceProcess, SystemClock, registered, running
 
+log = logging.getLogger(__name__)
+
 FLUSH_S = 10.0
 """How long a stopping process tries to hand over its last call logs."""
 FIRST_CATALOGUE_S = 2.0
@@ -44,7 +47,6 @@ FIRST_CATALOGUE_S = 2.0
 async def open_resources(settings: GatewaySettings, embedded: Embedded | None = None) -> AsyncIterator[Resources]:
     """Everything that the filters share, with its background work going on. Raises SettingsError."""
     clock = SystemClock()
-    loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         hot = await stack.enter_async_context(
             open_redis(settings.redis_url, embedded, timeout_s=HOT_PATH_TIMEOUT_S, max_connections=32)
@@ -70,10 +72,15 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         logs = LogBuffer(
             publisher, node=settings.node, max_records=settings.log_buffer_records, flush_s=settings.log_flush_s
         )
-        stack.push_async_callback(logs.flush, timeout_s=FLUSH_S)
+        stack.push_async_callback(_hand_over, logs)
         await stack.enter_async_context(running(logs.run(), name="call logs"))
 
-        await asyncio.wait([loop.create_task(catalog.refresh(sessions.drop))], timeout=FIRST_CATALOGUE_S)
+        first = asyncio.create_task(catalog.refresh(sessions.drop))
+        await asyncio.wait([first], timeout=FIRST_CATALOGUE_S)
+        if first.done():
+            first.result()  # a wrong master key refuses the start
+        else:
+            first.cancel()  # `follow` goes on trying
         await stack.enter_async_context(running(catalog.follow(sessions.drop), name="catalogue"))
         peers = Peers(directory)
         await stack.enter_async_context(running(peers.follow(), name="peers"))
@@ -146,6 +153,12 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+async def _hand_over(logs: LogBuffer) -> None:
+    left = await logs.flush(timeout_s=FLUSH_S)
+    if left:
+        log.error("%d call logs are lost: the broker did not take them within %.0f s of the stop", left, FLUSH_S)
 
 
 def _healthz() -> tuple[int, str, bytes]:

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
-from openplatform.errors import INVALID_ARGUMENT, MISSING_ARGUMENT, CatalogInvalid, PlatformUnavailable
+from openplatform.errors import INVALID_ARGUMENT, MISSING_ARGUMENT, CatalogInvalid, PlatformUnavailable, SettingsError
 from openplatform.ports import CatalogReader
 from openplatform.protocol import SYSTEM_PARAMS, root_name
 from openplatform.records import App, CatalogUpdate, Route
-from openplatform.sealing import Seal
+from openplatform.sealing import Seal, SealBroken
 from openplatform.signing import SigningKey
 
 log = logging.getLogger(__name__)
@@ -107,10 +107,18 @@ class Catalog:
                 except TimeoutError:
                     pass
                 self._wake.clear()
-                await self.refresh(drop_sessions)
+                try:
+                    await self.refresh(drop_sessions)
+                except (
+                    SettingsError
+                ) as error:  # Redis came late: too late to refuse the start, never too late to say why
+                    log.error("not ready: %s", error)
 
     async def refresh(self, drop_sessions: SessionDropper) -> None:
-        """Fetches and applies what is newer; keeps the last good catalogue when that cannot be read or is not valid."""
+        """Fetches and applies what is newer; keeps the last good catalogue when that cannot be read or is not valid.
+
+        Raises SettingsError when the very first catalogue holds secrets that the given master keys do not open.
+        """
         try:
             while (update := await self._reader.fetch(epoch=self.epoch, version=self.version)) is not None:
                 self._apply(update)
@@ -120,7 +128,9 @@ class Catalog:
             if self.reachable:
                 log.warning("the catalogue cannot be refreshed, serving version %d on: %s", self.version, error.sub_msg)
             self.reachable = False
-        except CatalogInvalid as error:
+        except (CatalogInvalid, SealBroken) as error:
+            if isinstance(error, SealBroken) and not self.is_loaded:
+                raise SettingsError(f"PAILOU_MASTER_KEYS does not fit the catalogue: {error}") from None
             self.rejected_updates += 1
             log.error("a change of the catalogue was refused, serving version %d on: %s", self.version, error)
 

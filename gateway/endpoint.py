@@ -1,6 +1,7 @@
 """The gateway's HTTP door as an ASGI application: runs under any server, knows nothing of the stages."""
 
 import itertools
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,6 +20,7 @@ Probe = Callable[[], tuple[int, str, bytes]]
 Headers = list[tuple[bytes, bytes]]
 
 PATH = "/router/rest"
+_GZIP_REFUSED = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 
 
 class RequestIds:
@@ -80,7 +82,7 @@ class GatewayEndpoint:
             if name == b"content-type":
                 content_type = value.decode("latin-1")
             elif name == b"accept-encoding":
-                accepts_gzip = b"gzip" in value and b"gzip;q=0" not in value.replace(b" ", b"")
+                accepts_gzip = b"gzip" in value and _GZIP_REFUSED.search(value) is None
             elif name == b"x-forwarded-for":
                 forwarded = value.decode("latin-1")
         call = Call(

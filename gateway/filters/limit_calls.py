@@ -75,4 +75,5 @@ class LimitCalls:
 
 
 def _share(limit: int | None, sharers: int) -> int | None:
-    return None if limit is None else limit // sharers
+    """Rounded up: a small limit must not become none at all; all shares together pass it by less than their number."""
+    return None if limit is None else -(-limit // sharers)

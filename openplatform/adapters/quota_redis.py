@@ -7,6 +7,7 @@ spent, so that the counter may under-admit and never over-admits.
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -21,6 +22,8 @@ from openplatform.adapters.redis_wire import RedisWire
 from openplatform.errors import PLATFORM_UNAVAILABLE, OpenPlatformError
 from openplatform.ports import Clock
 from openplatform.records import QuotaRequest, QuotaUse, QuotaVerdict
+
+log = logging.getLogger(__name__)
 
 # Why 61 buckets: with 60 one-second buckets, one 60.0-s window was seen to admit twice the limit; with 61 exactly the limit.
 # A window is seconds now-60 … now; `last` never goes back, so that a Redis clock that steps back opens no second window.
@@ -169,7 +172,9 @@ class RedisQuotaCounter:
             if self._clock.monotonic() < self._resting_until:
                 raise PLATFORM_UNAVAILABLE("redis: resting after a failure")
             rows = await self._decide([request for request, _ in batch])
-        except OpenPlatformError as error:
+        except Exception as error:  # whatever it is, nobody may be left waiting
+            if not isinstance(error, OpenPlatformError):
+                log.exception("the limits could not be decided")
             if self._clock.monotonic() >= self._resting_until:
                 self._resting_until = self._clock.monotonic() + STORE_REST_S
             for _, verdict in batch:

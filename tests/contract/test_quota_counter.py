@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -116,6 +117,27 @@ async def test_a_store_that_is_down_is_ours(wired: bool) -> None:
         for _ in range(3):
             with pytest.raises(PlatformUnavailable):
                 await quota.admit(ask())
+
+
+async def test_a_fault_leaves_nobody_waiting(redis_client: RedisClient, caplog: pytest.LogCaptureFixture) -> None:
+    """An answer that nobody expected fails the callers of that batch, with a trace, and those who come later are served."""
+    answers: list[object] = [b"not JSON"]
+    quota = RedisQuotaCounter(redis_client, SystemClock(), ZONE)
+    command = quota._command
+
+    async def odd_once(*parts: object) -> object:
+        return answers.pop() if answers else await command(*parts)
+
+    quota._command = odd_once
+    failed = await asyncio.gather(quota.admit(ask()), quota.admit(ask()), return_exceptions=True)
+    assert all(isinstance(error, Exception) for error in failed)
+    assert "the limits could not be decided" in caplog.text
+    async with asyncio.timeout(5):
+        while True:
+            with suppress(PlatformUnavailable):
+                assert (await quota.admit(ask())).admitted
+                return
+            await asyncio.sleep(0.1)
 
 
 def _today() -> date:

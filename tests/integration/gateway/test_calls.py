@@ -122,6 +122,24 @@ async def test_gzip_only_when_asked_for(world: World) -> None:
     assert json.loads(gzip.decompress(raw))["open_echo_post_response"]["echo"] == {"a": "x" * 5000}
 
 
+@pytest.mark.parametrize(
+    ("accepted", "zipped"),
+    [
+        ("gzip;q=0.5", True),
+        ("gzip;q=0.001, br", True),
+        ("br, gzip", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.0, br", False),
+        ("br", False),
+    ],
+)
+async def test_what_accept_encoding_says_of_gzip(world: World, accepted: str, zipped: bool) -> None:
+    """A weight of nothing refuses, any other takes."""
+    params = world.signed("open.echo.post", a="x" * 5000)
+    response = await world.http.post(world.url, data=params, headers={"Accept-Encoding": accepted})
+    assert ("content-encoding" in response.headers) == zipped
+
+
 async def test_placeholders_are_filled_and_leave_the_parameters(world: World) -> None:
     """A value cannot move the path: it is escaped, and dots alone are refused."""
     answer = (await world.call(world.signed("open.item.get", item_id="7 ü", b="2"))).json()

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.catalog import Catalog
-from openplatform.errors import PLATFORM_UNAVAILABLE, CatalogInvalid, OpenPlatformError
+from openplatform.errors import PLATFORM_UNAVAILABLE, CatalogInvalid, OpenPlatformError, SettingsError
 from openplatform.records import App, AppKey, CatalogUpdate, Route, SystemParam
-from openplatform.sealing import Seal, SealBroken
+from openplatform.sealing import Seal
 
 SEAL = Seal({"k": b"k" * 32})
 
@@ -82,8 +82,15 @@ async def test_the_last_good_one_stays(failure: Exception) -> None:
 
 async def test_a_wrong_master_key_shows_at_start() -> None:
     """A catalogue whose secrets cannot be opened is not served."""
-    with pytest.raises(SealBroken):
+    with pytest.raises(SettingsError, match="PAILOU_MASTER_KEYS"):
         await refreshed(full(apps={"a": app(context="app_info|other")}))
+
+
+async def test_a_later_catalogue_under_another_key_is_refused() -> None:
+    """Once calls are served, secrets that cannot be opened are one more change that is not valid."""
+    broken = CatalogUpdate(epoch="e2", version=9, full=True, apps={"b": app("b", context="app_info|other")})
+    catalog, _ = await refreshed(full(apps={"a": app()}), broken)
+    assert (list(catalog.apps), catalog.epoch, catalog.rejected_updates) == (["a"], "e1", 1)
 
 
 async def test_an_announcement_is_followed_at_once() -> None:

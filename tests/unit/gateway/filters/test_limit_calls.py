@@ -68,10 +68,12 @@ async def test_the_refusal_tells_when() -> None:
 
 
 async def test_without_redis_each_process_has_its_share() -> None:
-    """Four processes: a quarter of each limit here, rounded down; calls are counted as degraded."""
+    """Four processes: a quarter of each limit here, rounded up; calls are counted as degraded."""
     limit = limiter(Down(), fallback=memory(), processes=4)
-    assert await accepted(limit, 20, app={"daily_limit": 30, "minute_limit": 10}) == 2
-    assert await accepted(limit, 20, app={"app_key": "other", "daily_limit": 10, "minute_limit": None}) == 2
+    assert await accepted(limit, 20, app={"daily_limit": 30, "minute_limit": 10}) == 3
+    assert await accepted(limit, 20, app={"app_key": "other", "daily_limit": 10, "minute_limit": None}) == 3
+    assert await accepted(limit, 20, app={"app_key": "tiny", "daily_limit": 2, "minute_limit": None}) == 1
+    assert await accepted(limit, 20, app={"app_key": "none", "daily_limit": 0, "minute_limit": None}) == 0
 
 
 async def test_without_redis_deny() -> None:
