@@ -97,10 +97,11 @@ class LogBuffer:
         return batch
 
     async def _publish(self, records: list[CallLog]) -> None:
-        body = self._encoder.encode_lines(records)
         pause_s = FIRST_PAUSE_S
+        body = b""
         while True:
             try:
+                body = body or self._encoder.encode_lines(records)
                 await self._publisher.publish(body, node=self._node)
             except PlatformUnavailable as error:
                 self.failed_attempts += 1
@@ -108,6 +109,11 @@ class LogBuffer:
                     log.warning("call logs wait for the broker: %s", error.sub_msg)
                 await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))  # noqa: S311  # jitter, no secret
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            except Exception:
+                # A batch that can never be sent must not hold up the others; it is counted, and _settled logs why.
+                self.dropped += len(records)
+                self._unconfirmed -= len(records)
+                raise
             else:
                 self.published += len(records)
                 self._unconfirmed -= len(records)

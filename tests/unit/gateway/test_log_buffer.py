@@ -3,6 +3,7 @@
 import asyncio
 
 import msgspec
+import pytest
 
 from gateway.log_buffer import LogBuffer
 from openplatform.errors import PLATFORM_UNAVAILABLE
@@ -77,3 +78,18 @@ async def test_a_flush_ends_in_time() -> None:
     buffer = LogBuffer(Broker(failures=10**6), node="n", max_records=600, flush_s=0.001)
     buffer.offer(record(1))
     assert await buffer.flush(timeout_s=0.05) == 1
+
+
+async def test_a_batch_that_can_never_be_sent_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """A record that has no JSON form costs its batch, which is said and counted; later batches go on."""
+    broker = Broker()
+    buffer = LogBuffer(broker, node="n", max_records=5000, flush_s=0.001)
+    poison = record(1)
+    poison.requestContent = "\ud800"
+    buffer.offer(poison)
+    await emptied(buffer)
+    assert (buffer.dropped, buffer.published, buffer.waiting) == (1, 0, 0)
+    assert "lost to a fault" in caplog.text
+    buffer.offer(record(2))
+    await emptied(buffer)
+    assert (buffer.dropped, buffer.published) == (1, 1)
