@@ -22,13 +22,22 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 # --- configuration: written by admin_api, served by gateways from memory -------------------------------------------------
 
 
+class Grant(Record, frozen=True, kw_only=True):
+    """That an app may call an API. Limits count this app's calls of this API, None = no such limit; data_scope: what the service
+    may show the app, words joined by commas (`pii` = personal data unmasked), "" = the least."""
+
+    daily_limit: int | None = None
+    minute_limit: int | None = None
+    data_scope: str = ""
+
+
 class App(Record, frozen=True, kw_only=True):
     """An ISV's application, as gateways know it.
 
     sealed_secrets: one or two `v1.kid.nonce.ct` blobs (openplatform.sealing), newest first; enabled: the app's and its
     customer's state together; daily_limit: calls per calendar day, 0 = none allowed; minute_limit: calls per any 60 s,
     None = the platform's default; real_status_codes: answer errors with 4xx/5xx instead of 200; md5_allowed: accepts
-    sign_method md5.
+    sign_method md5; ip_allow: CIDRs that calls may come from, empty = any; grants: API name -> what was granted.
     """
 
     id: int
@@ -41,6 +50,25 @@ class App(Record, frozen=True, kw_only=True):
     minute_limit: int | None = None
     real_status_codes: bool = False
     md5_allowed: bool = True
+    ip_allow: tuple[str, ...] = ()
+    grants: dict[str, Grant] = {}
+
+
+class BreakerRules(Record, frozen=True, kw_only=True):
+    """When a breaker opens and closes. Source of the defaults: Hystrix' and resilience4j's, tried on this platform.
+
+    window_s: seconds that are looked back on; min_calls: below it nothing opens; failure_ratio, slow_ratio: 0..1, share of failed
+    and of slow calls that opens; slow_ms: from when a call is slow, None = never; open_s: pause before probes; permits: probes at
+    a time, all of which must go well to close it.
+    """
+
+    window_s: float = 10.0
+    min_calls: int = 20
+    failure_ratio: float = 0.5
+    slow_ratio: float = 0.8
+    slow_ms: int | None = None
+    open_s: float = 5.0
+    permits: int = 3
 
 
 class Route(Record, frozen=True, kw_only=True):
@@ -49,7 +77,10 @@ class Route(Record, frozen=True, kw_only=True):
     inside_api_url: a path with `{placeholders}`, never scheme or host; http_method: GET, POST, PUT or DELETE towards the
     service; timeout_ms: deadline of the whole service call; idempotent: may be repeated; list_items: list name → item name
     where it is not the singular; timestamp_window_s: None = the platform's; sensitive: business parameters that are masked in
-    call logs; request_schema: JSON Schema text of the business parameters, response_example: JSON text.
+    call logs; request_schema: JSON Schema text of the business parameters, response_example: JSON text; is_open: needs no grant;
+    price_fen: charged per call when needs_fee; cache_ttl_s: 0 = answers are not cached; limit_per_*: over all apps, None = none;
+    max_concurrency: calls in flight in one gateway process, None = the platform's; breaker: None = the platform's; fallback_body:
+    JSON object answered while the breaker is open; replay_guard: the same signature goes through once.
     """
 
     api_name: ApiName
@@ -68,6 +99,18 @@ class Route(Record, frozen=True, kw_only=True):
     group: str = ""
     request_schema: str | None = None
     response_example: str | None = None
+    is_open: bool = False
+    price_fen: int = 0
+    cache_ttl_s: int = 0
+    limit_per_second: int | None = None
+    limit_per_minute: int | None = None
+    limit_per_day: int | None = None
+    max_concurrency: int | None = None
+    breaker: BreakerRules | None = None
+    fallback_body: str | None = None
+    replay_guard: bool = False
+    deprecated: bool = False
+    api_version: str = ""
 
 
 class SystemParam(Record, frozen=True, kw_only=True):
@@ -119,6 +162,20 @@ class AccessToken(Record, frozen=True, kw_only=True):
     start_at_ms: int
     expire_at_ms: int
     scope: str = ""
+
+
+# --- money ----------------------------------------------------------------------------------------------------------------
+
+
+class Charge(Record, frozen=True, kw_only=True):
+    """One call that was answered and has its price: on its way from a gateway to the ledger. at_ms: epoch ms of the answer."""
+
+    request_id: str
+    customer_id: int
+    price_fen: int
+    app_key: str
+    api_name: str
+    at_ms: int
 
 
 # --- limits ---------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,17 @@ import msgspec
 
 from admin_api.outbox.repository import app_rows, living_tokens, param_rows, route_rows
 from admin_api.tables.rows import Row
-from openplatform.records import AccessToken, ApiName, App, AppKey, ConfigKind, Record, Route, SystemParam
+from openplatform.records import (
+    AccessToken,
+    ApiName,
+    App,
+    AppKey,
+    BreakerRules,
+    ConfigKind,
+    Record,
+    Route,
+    SystemParam,
+)
 from openplatform.sql import AsyncConnection
 
 LIVE_SECRETS = 2
@@ -71,6 +81,18 @@ def route_entry(row: Row) -> Entry:
         group=row["api_group"],
         request_schema=row["request_schema"],
         response_example=row["response_example"],
+        is_open=row["is_open"] == 1,
+        price_fen=row["price_fen"],
+        cache_ttl_s=row["cache_ttl_s"],
+        limit_per_second=row["limit_per_second"],
+        limit_per_minute=row["limit_per_minute"],
+        limit_per_day=row["limit_per_day"],
+        max_concurrency=row["max_concurrency"],
+        breaker=None if row["breaker"] is None else msgspec.json.decode(row["breaker"], type=BreakerRules),
+        fallback_body=row["fallback_body"],
+        replay_guard=row["replay_guard"] == 1,
+        deprecated=row["deprecated"] == 1,
+        api_version=row["api_version"],
     )
     return _entry("route", row["gateway_api_name"], route)
 

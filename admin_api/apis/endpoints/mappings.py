@@ -49,6 +49,16 @@ class MappingView(View):
     sensitive: list[str]
     api_version: str
     api_group: str
+    is_open: bool
+    cache_ttl_s: int
+    limit_per_second: int | None
+    limit_per_minute: int | None
+    limit_per_day: int | None
+    max_concurrency: int | None
+    breaker: dict[str, Any] | None
+    fallback_body: dict[str, Any] | None
+    replay_guard: bool
+    deprecated: bool
     version: int
 
 
@@ -102,5 +112,5 @@ def mapping_routes(database: Database, zone: ZoneInfo) -> APIRouter:
 
 
 def _view(row: Row, zone: ZoneInfo) -> MappingView:
-    documents = ("request_schema", "response_example", "list_items", "sensitive")
+    documents = ("request_schema", "response_example", "list_items", "sensitive", "breaker", "fallback_body")
     return MappingView.of(row | {n: None if row[n] is None else json.loads(row[n]) for n in documents}, zone)

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from admin_api.apis.service.rules import (
     ApiNameText,
+    BreakerDraft,
     InsidePath,
     JsonObject,
     JsonSchema,
@@ -27,11 +28,14 @@ Limit = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
 WindowS = Annotated[int, Field(strict=True, ge=1, le=86_400)]
 Version = Annotated[str, Field(max_length=20, pattern=r"^[0-9A-Za-z._-]*$")]
 
-_DOCUMENTS = ("request_schema", "response_example", "list_items", "sensitive")
+Concurrency = Annotated[int, Field(strict=True, ge=1, le=100_000)]
+CacheS = Annotated[int, Field(strict=True, ge=0, le=86_400)]
+
+_DOCUMENTS = ("request_schema", "response_example", "list_items", "sensitive", "breaker", "fallback_body")
 
 
 class MappingDraft(Body):
-    """A new public API. Times in ms and s as named; null limits = the platform's default."""
+    """A new public API. Times in ms and s as named; limits count over all apps, null = none; other nulls = the platform's default."""
 
     gateway_api_name: ApiNameText
     service_id: ServiceId
@@ -51,6 +55,16 @@ class MappingDraft(Body):
     sensitive: Sensitive = []
     api_version: Version = ""
     api_group: Note50 = ""
+    is_open: Flag = False
+    cache_ttl_s: CacheS = 0
+    limit_per_second: Limit | None = None
+    limit_per_minute: Limit | None = None
+    limit_per_day: Limit | None = None
+    max_concurrency: Concurrency | None = None
+    breaker: BreakerDraft | None = None
+    fallback_body: JsonObject | None = None
+    replay_guard: Flag = False
+    deprecated: Flag = False
 
     @model_validator(mode="after")
     def _charges_something(self) -> Self:
@@ -79,11 +93,21 @@ class MappingEdit(Edit):
     sensitive: Sensitive = UNSET
     api_version: Version = UNSET
     api_group: Note50 = UNSET
+    is_open: Flag = UNSET
+    cache_ttl_s: CacheS = UNSET
+    limit_per_second: Limit | None = UNSET
+    limit_per_minute: Limit | None = UNSET
+    limit_per_day: Limit | None = UNSET
+    max_concurrency: Concurrency | None = UNSET
+    breaker: BreakerDraft | None = UNSET
+    fallback_body: JsonObject | None = UNSET
+    replay_guard: Flag = UNSET
+    deprecated: Flag = UNSET
 
 
 async def create_mapping(change: Change, draft: MappingDraft) -> Row:
     """The new row. Raises ValueTaken for the API's name."""
-    values = _columns(draft.model_dump()) | {"cache_ttl_s": 0}
+    values = _columns(draft.model_dump())
     row = await insert_row(change.connection, app_mapping, values, unique=("gateway_api_name",))
     await change.record("create", app_mapping.name, row["id"], after=row)
     await change.emit_routes([row["id"]])

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from admin_api.tables.shapes import Body
+
 API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)+")
 _PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -71,6 +73,18 @@ def to_json(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     text.encode()  # raises UnicodeEncodeError, a ValueError, for lone surrogates
     return text
+
+
+class BreakerDraft(Body):
+    """When this API's breaker opens: openplatform.records.BreakerRules, bounded."""
+
+    window_s: Annotated[float, Field(ge=1, le=300)] = 10.0
+    min_calls: Annotated[int, Field(strict=True, ge=1, le=100_000)] = 20
+    failure_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    slow_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
+    slow_ms: Annotated[int, Field(strict=True, ge=1, le=60_000)] | None = None
+    open_s: Annotated[float, Field(ge=0.1, le=600)] = 5.0
+    permits: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
 
 
 ApiNameText = Annotated[str, StringConstraints(max_length=100), AfterValidator(_api_name)]
