@@ -1,0 +1,52 @@
+"""Frozen value types that cross borders between processes or layers: configuration, sessions, limits, call logs, mails.
+
+Everything that is written to Redis or RabbitMQ is one of these, encoded as JSON by msgspec, which also validates on the way
+in: a record that does not fit raises msgspec.ValidationError, and the reader keeps the last good one.
+"""
+
+from openplatform.records.call_logs import ApiStats, CallLog, IndexVerdict, LogHit, LogPage, LogQuery
+from openplatform.records.catalogue import (
+    AccessToken,
+    App,
+    BreakerRules,
+    CatalogUpdate,
+    ConfigChange,
+    ConfigKind,
+    Grant,
+    Route,
+    SystemParam,
+)
+from openplatform.records.instances import Instance
+from openplatform.records.limits import Charge, QuotaRequest, QuotaUse, QuotaVerdict
+from openplatform.records.mails import MAIL_ADDRESS, MAIL_SENDER, Mail
+from openplatform.records.record import ApiName, AppKey, Record, TokenHash
+
+__all__ = [
+    "MAIL_ADDRESS",
+    "MAIL_SENDER",
+    "AccessToken",
+    "ApiName",
+    "ApiStats",
+    "App",
+    "AppKey",
+    "BreakerRules",
+    "CallLog",
+    "CatalogUpdate",
+    "Charge",
+    "ConfigChange",
+    "ConfigKind",
+    "Grant",
+    "IndexVerdict",
+    "Instance",
+    "LogHit",
+    "LogPage",
+    "LogQuery",
+    "Mail",
+    "QuotaRequest",
+    "QuotaUse",
+    "QuotaVerdict",
+    "Record",
+    "Route",
+    "SystemParam",
+    "TokenHash",
+]
