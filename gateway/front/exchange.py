@@ -1,4 +1,4 @@
-"""One request and its answer: as ASGI sees them, or by the lane that leaves ASGI out; the answer goes out in one write."""
+"""One request and its answer as ASGI sees them: the whole body at once, head and body of the answer in one write."""
 
 import asyncio
 import logging
@@ -9,7 +9,6 @@ from urllib.parse import unquote
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from gateway.front.lane import Lane
 from gateway.front.reader import Request
 from gateway.front.refusal import BARE_ANSWERS
 
@@ -30,9 +29,6 @@ class Wire(Protocol):
 
     def closes_after_this(self) -> bool:
         """The process is draining, or the caller has sent its last byte, and nothing else waits."""
-
-    async def until_writable(self) -> None:
-        """Waits while the caller reads too slowly, until it has left at the latest."""
 
     def exchange_done(self, *, is_kept: bool) -> None:
         """The answer is written; `is_kept` False: the connection ends with it."""
@@ -79,24 +75,6 @@ class Exchange:
             if not self.is_answered and not self.has_left:
                 self._recover(RuntimeError("the application returned without a whole answer"))
 
-    async def run_in_lane(self, lane: Lane, client: str) -> None:
-        """The same by the lane."""
-        try:
-            request = self.request
-            status, headers, body = await lane.answer(
-                request.method, request.query, request.headers, request.body, client
-            )
-            if not self.has_left:
-                self._head = self._render_head(status, headers)
-                if self._wire.flow.write_paused:
-                    await self._wire.until_writable()
-                if not self.has_left:
-                    self._write(body, False)
-        except BaseException as error:
-            self._recover(error)
-            if not isinstance(error, Exception):
-                raise
-
     async def receive(self) -> Message:
         if not self._asked:
             self._asked = True
@@ -115,13 +93,13 @@ class Exchange:
                 raise RuntimeError("the answer has begun already")
             self._head = self._render_head(message["status"], message.get("headers", ()))
             if self._wire.flow.write_paused:  # earlier answers are still in our memory
-                await self._wire.until_writable()
+                await self._wire.flow.drain()  # ends when the caller has left, too
             return
         if kind != "http.response.body" or self._head is None or self.is_answered:
             raise RuntimeError(f"{kind} is out of turn")
         self._write(message.get("body", b""), message.get("more_body", False))
         if self._wire.flow.write_paused and not self.is_answered:
-            await self._wire.until_writable()
+            await self._wire.flow.drain()  # ends when the caller has left, too
 
     def caller_ended(self) -> None:
         """The caller sends nothing more: it has left, or only waits for its answer; the application hears the former."""

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
 LANE = "lane"
 """Where the front looks for a Lane: an application under a server of the ASGI family leaves it in the lifespan's state."""
 
@@ -16,4 +18,16 @@ class Lane(Protocol):
     async def answer(
         self, method: str, query: bytes, headers: Headers, body: bytes, client: str
     ) -> tuple[int, Headers, bytes]:
-        """Status, headers and body of the answer. headers: names in lower case; client: the peer's address, without port."""
+        """Status, headers and body of the answer; headers with content-length, and with nothing about the connection or transfer.
+
+        headers: names in lower case; client: the peer's address, without port.
+        """
+
+
+def render(status: int, default_head: bytes, headers: Headers, body: bytes, *, is_kept: bool) -> bytes:
+    """The answer's bytes. Raises RuntimeError when a header holds a line break: an answer must not say a second one."""
+    lines = b"\r\n".join([b": ".join(header) for header in headers])
+    if lines.count(b"\n") >= len(headers) or lines.count(b"\r") >= len(headers):
+        raise RuntimeError("a header of the answer holds a line break")
+    end = b"\r\n\r\n" if is_kept else b"\r\nconnection: close\r\n\r\n"
+    return b"%b%b%b%b%b" % (STATUS_LINE[status], default_head, lines, end, body)

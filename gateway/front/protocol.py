@@ -5,6 +5,7 @@ Who may connect, when a connection ends, whose turn it is to be answered. How re
 
 import asyncio
 import copyreg
+import logging
 from collections import deque
 from math import inf
 from typing import Any, ClassVar
@@ -17,9 +18,11 @@ from gateway.front.bounds import FrontBounds
 from gateway.front.deadline import Deadline
 from gateway.front.door import Door
 from gateway.front.exchange import Exchange
-from gateway.front.lane import LANE, Lane
+from gateway.front.lane import LANE, Lane, render
 from gateway.front.reader import Request, RequestReader
 from gateway.front.refusal import BARE_ANSWERS, Refused
+
+log = logging.getLogger(__name__)
 
 _DRAIN_IDLE_S = 0.2
 """How long an idle connection of a draining process waits for a request that may be on its way already."""
@@ -48,8 +51,9 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         self.parser = None  # type: ignore[assignment]  # ours is the reader's
         self._deadline = Deadline(self.loop, self._on_time)
         self._reader: RequestReader
-        self._current: Exchange | None = None  # the one that the application is answering
-        self._waiting: deque[Exchange] = deque()  # requests that came before it was answered
+        self._current: Request | None = None  # the one that is being answered
+        self._exchange: Exchange | None = None  # its ASGI side, unless the lane answers it
+        self._waiting: deque[Request] = deque()  # requests that came before it was answered
         self._timed_part = ""  # of the request being received: what the deadline is for
         self._refusal = 0  # the status that ends the connection, once everything before it is answered
         self._is_deaf = False  # what still comes is dropped
@@ -102,7 +106,8 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         self._deadline.set(inf)
         if self._current is None or self.scheme != "http":
             return False
-        self._current.caller_ended()
+        if self._exchange is not None:
+            self._exchange.caller_ended()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -116,9 +121,9 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         self._waiting.clear()
         self._is_lost = True
         self._wake_worker()
-        if self._current is not None:
-            self._current.caller_left()
-            self._current = None
+        if self._exchange is not None:
+            self._exchange.caller_left()
+        self._current = None
         self.flow.resume_writing()
 
     def pause_writing(self) -> None:
@@ -141,9 +146,6 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         if self._waiting or self._refusal or self._reader.is_receiving:
             return False
         return self._is_draining or self._is_deaf or self._defaults()[2]
-
-    async def until_writable(self) -> None:
-        await self.flow.drain()
 
     def exchange_done(self, *, is_kept: bool) -> None:
         self.server_state.total_requests += 1
@@ -177,17 +179,16 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         return self.client[0] if self.client else ""
 
     def _on_request(self, request: Request) -> None:
-        exchange = Exchange(self, request)
         if self._timed_part:
             self._timed_part = ""
             self._deadline.set(inf)
         if not request.keep_alive:
             self._is_deaf = True
         if self._current is None:
-            self._current = exchange
+            self._current = request
             self._wake_worker()
         elif len(self._waiting) < self.bounds.max_pipelined:
-            self._waiting.append(exchange)
+            self._waiting.append(request)
             self.flow.pause_reading()
         else:
             raise Refused(503)
@@ -204,20 +205,48 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
 
     async def _work(self) -> None:
         """Answers the connection's requests one after the other. A task for each of them would cost three times as much."""
+        lane = self._lane
         try:
             while not self._is_lost:
-                exchange = self._current
-                if exchange is None:
+                request = self._current
+                if request is None:
                     self._wake = self.loop.create_future()
                     await self._wake
                     self._wake = None
-                elif self._lane is not None and exchange.request.path == self._lane.lane_path:
-                    await exchange.run_in_lane(self._lane, self._address)
+                elif lane is not None and request.path == lane.lane_path:
+                    await self._answer_by_lane(lane, request)
                 else:
-                    await exchange.run(self.app, self._base_scope)
+                    self._exchange = Exchange(self, request)
+                    await self._exchange.run(self.app, self._base_scope)
+                    self._exchange = None
         finally:
             self._wake = None
             self._has_worker = False
+
+    async def _answer_by_lane(self, lane: Lane, request: Request) -> None:
+        is_kept = False
+        try:
+            status, headers, body = await lane.answer(
+                request.method, request.query, request.headers, request.body, self._address
+            )
+            if self.flow.write_paused:  # earlier answers are still in our memory
+                await self.flow.drain()
+            is_kept = request.keep_alive and not self.closes_after_this()
+            if request.method == "HEAD":
+                body = b""
+            answer = render(status, self._defaults()[1], headers, body, is_kept=is_kept)
+        except asyncio.CancelledError:
+            self._end_with(BARE_ANSWERS[503], is_kept=False)
+            raise
+        except Exception:
+            log.exception("the application failed")
+            answer, is_kept = BARE_ANSWERS[500], False
+        self._end_with(answer, is_kept=is_kept)
+
+    def _end_with(self, answer: bytes, *, is_kept: bool) -> None:
+        if not self._is_lost:
+            self.transport.write(answer)
+            self.exchange_done(is_kept=is_kept)
 
     def _send_continue(self) -> None:
         if self._current is None:  # otherwise it would stand before the answer to an earlier request

@@ -42,7 +42,7 @@ class RequestReader:
 
     __slots__ = (
         "_body_bytes", "_body_read_bytes", "_bounds", "_chunks", "_door", "_dropped_bytes", "_dropped_headers",
-        "_earlier_bytes", "_first_bytes", "_headers", "_held_bytes", "_hosts", "_is_chunked", "_is_expecting",
+        "_earlier_bytes", "_first_bytes", "_headers", "_held_bytes", "_hosts", "_is_chunked", "_is_expecting", "_is_unusual",
         "_keep_alive", "_length", "_method", "_parser", "_path", "_query", "_read_bytes", "_request_headers", "_send_continue",
         "_url", "_version", "_when_whole", "head_is_whole", "is_receiving",
     )  # fmt: skip
@@ -65,6 +65,7 @@ class RequestReader:
         self.head_is_whole = False
         self._held_bytes = 0  # our part of what the door counts
         self._read_bytes = 0
+        self._is_unusual = True
         self.on_message_begin()
         self.is_receiving = False
 
@@ -103,13 +104,19 @@ class RequestReader:
         self._chunks: list[bytes] = []
         self._hosts = 0
         self._length = 0
+        self._body_bytes = 0
+        if self._is_unusual:
+            self._is_unusual = False
+            self._begin_usual()
+
+    def _begin_usual(self) -> None:
+        """What only unusual requests change; they set _is_unusual."""
         self._is_chunked = False
         self._is_expecting = False
         self._dropped_headers = 0
         self._dropped_bytes = 0
         self._earlier_bytes = -1  # of this head in reads before this one, the first of them left out; -1: there is none
         self._first_bytes = 0  # of the read in which this head began, when it did not end there
-        self._body_bytes = 0
         self._body_read_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -124,6 +131,7 @@ class RequestReader:
             if plain in FRAMING:
                 self._note(plain, value)
             elif b"_" in plain:  # to some programs x_a and x-a are the same name
+                self._is_unusual = True
                 self._dropped_headers += 1
                 self._dropped_bytes += len(name) + len(value) + 4
                 return
@@ -191,8 +199,9 @@ class RequestReader:
         elif name == TRANSFER:
             if value.lower() != b"chunked":
                 raise Refused(400)
-            self._is_chunked = True
+            self._is_unusual = self._is_chunked = True
         elif name == EXPECT:
+            self._is_unusual = True
             self._is_expecting = value.lower() == b"100-continue"
 
     def _split_url(self) -> None:
@@ -212,6 +221,7 @@ class RequestReader:
 
     def _count(self) -> None:
         """A read has ended in mid-request: the slow road, where bytes are counted against the bounds."""
+        self._is_unusual = True
         bounds = self._bounds
         if not self.head_is_whole:
             # The first read may hold much of an earlier request; what llhttp keeps of an unfinished header shows in the others.

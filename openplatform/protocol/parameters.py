@@ -61,13 +61,13 @@ def parse_request(query: bytes, body: bytes, content_type: str, *, max_params: i
         return ParsedRequest(_merge(_merge({}, _pairs(query), max_params), _pairs(body), max_params))
     params = _merge({}, _pairs(query), max_params) if query else {}
     if kind == "multipart/form-data":
-        pairs: list[list[str]] = []
+        pairs: list[tuple[str, str]] = []
         files: list[tuple[str, bytes]] = []
         for name, content, is_file in split_parts(body, boundary_of(content_type), max_parts=max_params):
             if is_file:
                 files.append((name, content))
             else:
-                pairs.append([name, _text(content)])
+                pairs.append((name, _text(content)))
         return ParsedRequest(_merge(params, pairs, max_params), files=tuple(files))
     if kind == "application/json" and body.lstrip()[:1] == b"{":
         return ParsedRequest(_merge(params, _json_members(body), max_params))
@@ -90,9 +90,9 @@ def _escape(run: re.Match[bytes]) -> bytes:
     return b"%" + run.group().hex("%").upper().encode()
 
 
-def _merge(params: dict[str, str], pairs: list[list[str]], max_params: int) -> dict[str, str]:
+def _merge(params: dict[str, str], pairs: list[tuple[str, str]], max_params: int) -> dict[str, str]:
     """Adds the pairs; `params` is empty or holds what another part of the request carried."""
-    added: dict[str, str] = dict(pairs)  # every pair has two members
+    added = dict(pairs)
     if len(added) != len(pairs):
         twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise INVALID_ARGUMENT("the parameter is named twice", name=_short(twice))
@@ -108,29 +108,46 @@ def _merge(params: dict[str, str], pairs: list[list[str]], max_params: int) -> d
     return added
 
 
-def _pairs(raw: bytes) -> list[list[str]]:
-    """The pairs of a URL-encoded string; names without `=` have an empty value, empty parts are skipped."""
-    escaped = b"%" in raw
-    if b"+" in raw:
-        raw = raw.replace(b"+", b" ")
-    if escaped and not (b"%26" in raw or b"%3D" in raw or b"%3d" in raw):
-        # No separator is hidden in an escape: decoding the whole once costs half of decoding every value.
-        raw = unquote_to_bytes(raw)
-        escaped = False
-    pairs = [part.split("=", 1) for part in _text(raw).split("&")]
-    if min(map(len, pairs)) < 2:
-        pairs = [pair if len(pair) == 2 else [*pair, ""] for pair in pairs if pair != [""]]
-    if escaped:
-        pairs = [[_unescape(text) if "%" in text else text for text in pair] for pair in pairs]
-    return pairs
+class _PairReader:
+    """Reads URL-encoded pairs, remembering those that calls repeat: system parameters, and what was escaped.
+
+    Names without `=` have an empty value, empty parts are skipped, a % that is no escape stays, as URL libraries leave it.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[str, str]] = {}
+
+    def __call__(self, raw: bytes) -> list[tuple[str, str]]:
+        parts = raw.split(b"&")
+        pairs = list(map(self._known.get, parts))
+        if None in pairs:
+            read = self._read
+            try:
+                return [pair or read(part) for pair, part in zip(pairs, parts, strict=True) if part]
+            except UnicodeDecodeError:
+                raise INVALID_ENCODING() from None
+        return pairs  # type: ignore[return-value]
+
+    def _read(self, part: bytes) -> tuple[str, str]:
+        if b"%" in part or b"+" in part:
+            raw_name, _, raw_value = part.replace(b"+", b" ").partition(b"=")
+            pair = (unquote_to_bytes(raw_name).decode(), unquote_to_bytes(raw_value).decode())
+        else:
+            name, _, value = part.decode().partition("=")
+            pair = (name, value)
+            if name not in _REPEATED:
+                return pair
+        if len(part) <= _MAX_KNOWN_BYTES and pair[0] != "sign":
+            if len(self._known) >= _MAX_KNOWN_PAIRS:
+                self._known.clear()  # whoever fills it with rubbish gains nothing: reading anew is what it costs without
+            self._known[part] = pair
+        return pair
 
 
-def _unescape(text: str) -> str:
-    """Decodes %XX as UTF-8; a % that is no escape stays, as every URL library leaves it."""
-    try:
-        return unquote_to_bytes(text).decode()
-    except UnicodeDecodeError:
-        raise INVALID_ENCODING() from None
+_REPEATED = SYSTEM_PARAMS - {"sign"}
+_MAX_KNOWN_PAIRS = 8192
+_MAX_KNOWN_BYTES = 128
+_pairs = _PairReader()
 
 
 def _text(content: bytes) -> str:
@@ -140,7 +157,7 @@ def _text(content: bytes) -> str:
         raise INVALID_ENCODING() from None
 
 
-def _json_members(body: bytes) -> list[list[str]]:
+def _json_members(body: bytes) -> list[tuple[str, str]]:
     """The members of a JSON object: strings as they are, everything else as its JSON text, byte for byte as sent."""
     try:
         body.decode()
@@ -150,7 +167,7 @@ def _json_members(body: bytes) -> list[list[str]]:
         members = _members.decode(body)
         # msgspec keeps the last of two equal names; only this reading, which converts no number, shows both.
         names = json.loads(body, object_pairs_hook=_NamesOfObject, parse_int=str, parse_float=str, parse_constant=str)
-        return [[name, _member_text(bytes(members[name]))] for name in names]
+        return [(name, _member_text(bytes(members[name]))) for name in names]
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise INVALID_ARGUMENT("the body is not a JSON object", name="body") from None
 

@@ -21,9 +21,12 @@ class Server(uvicorn.Server):
 
 
 class Asked:
-    """An application that remembers its requests, answers after `delay_s`, and can be told to fail."""
+    """An application that remembers its requests, answers after `delay_s`, and can be told to fail; `/lane` past ASGI."""
+
+    lane_path = b"/lane"
 
     def __init__(self) -> None:
+        self.by_lane: list[tuple[Any, ...]] = []
         self.scopes: list[dict[str, Any]] = []
         self.bodies: list[bytes] = []
         self.disconnects = 0
@@ -60,6 +63,20 @@ class Asked:
         headers.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def answer(self, *request: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        self.by_lane.append(request)
+        self.bodies.append(request[3])
+        number = len(self.bodies)
+        if b"fail" in request[1]:
+            raise RuntimeError("a bug")
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        body = b"x" * 3_000_000 if b"large" in request[1] else b"%d lane %b" % (number, request[3][:20])
+        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
+        if b"inject" in request[1]:
+            headers.append((b"x", b"a\r\ny: b"))
+        return 200, headers, body
 
 
 class Caller:
@@ -146,6 +163,7 @@ async def served(**bounds: Any) -> AsyncIterator[Served]:
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         await asyncio.sleep(0.005)
+    server.lifespan.state["lane"] = app
     made = Served(server, app, protocol, listener.getsockname())
     try:
         yield made

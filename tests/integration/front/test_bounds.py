@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import resource
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -135,6 +136,7 @@ async def test_a_drip_does_not_move_the_deadline(start: bytes, drip: bytes) -> N
         started = time.monotonic()
         await caller.send(start)
         closed = asyncio.create_task(caller.is_closed())
+        position = 0
         for position in range(len(drip)):
             if closed.done():
                 break
@@ -144,7 +146,8 @@ async def test_a_drip_does_not_move_the_deadline(start: bytes, drip: bytes) -> N
             except ConnectionError:
                 break
         assert await closed
-        assert 0.25 < time.monotonic() - started < 3  # the drip alone takes longer
+        assert time.monotonic() - started > 0.25
+        assert position < len(drip) - 1  # it was not let to its end
         assert door.app.bodies == []
 
 
@@ -179,11 +182,12 @@ async def test_empty_lines_do_not_keep_a_connection() -> None:
     async with served(idle_timeout_s=0.2) as door:
         caller = await door.connect()
         closed = asyncio.create_task(caller.is_closed())
-        for _ in range(20):
+        for _ in range(100):
             if closed.done():
                 break
             await asyncio.sleep(0.02)
-            await caller.send(b"\r\n")
+            with suppress(ConnectionError):  # the break was sent in the moment of the closing
+                await caller.send(b"\r\n")
         assert closed.done()
         assert await closed
 

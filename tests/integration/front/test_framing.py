@@ -226,4 +226,4 @@ async def test_the_scope_is_what_asgi_says() -> None:
         assert (scope["query_string"], scope["http_version"], scope["scheme"]) == (b"q=%20", "1.1", "http")
         assert scope["server"] == door.address
         assert scope["client"] == caller.writer.get_extra_info("sockname")
-        assert (scope["root_path"], scope["state"]) == ("", {})
+        assert (scope["root_path"], list(scope["state"])) == ("", ["lane"])

@@ -183,7 +183,7 @@ async def test_a_drip_does_not_move_the_deadline(whole: bytes) -> None:
         parts += [text[position : position + 1], 0.1]
     started = time.monotonic()
     assert await refusal(saying(*parts, then="hang"), timeout_s=0.3) == TIMEOUT
-    assert 0.25 < time.monotonic() - started < 4  # the drip alone takes longer
+    assert 0.25 < time.monotonic() - started < 4.5  # the drip alone takes longer
 
 
 async def test_a_service_that_hangs_is_cut_at_the_deadline_again_and_again() -> None:
