@@ -31,6 +31,7 @@ from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.adapters.redis_client import HOT_PATH_TIMEOUT_S, open_redis
 from openplatform.adapters.redis_wire import RedisWire, can_wire
 from openplatform.adapters.sessions_redis import RedisSessionStore
+from openplatform.adapters.signatures_redis import RedisUsedSignatures
 from openplatform.lifetime import draining, this_instance
 from openplatform.sealing import Seal
 from openplatform.web import ServiceProcess, SystemClock, registered, running
@@ -92,6 +93,7 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             catalog=catalog,
             sessions=sessions,
             quota=RedisQuotaCounter(hot, clock, settings.time_zone, wire=wire),
+            signatures=RedisUsedSignatures(hot, wire=wire),
             local_quota=MemoryQuotaCounter(clock, settings.time_zone),
             peers=peers,
             upstreams=upstreams,

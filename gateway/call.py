@@ -11,7 +11,7 @@ class Call:
     """Fields are grouped by who writes them; a filter reads only what stages before it wrote."""
 
     __slots__ = (
-        "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "content_type", "error", "headers", "http_method",
+        "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "content_type", "error", "guarded_s", "headers", "http_method",
         "params", "query", "received_at", "remote_ip", "request_id", "route", "service_body", "service_ms",
         "signed_body", "simplify", "stamps", "started", "status", "too_large", "vender_id", "verdict",
     )  # fmt: skip
@@ -54,7 +54,9 @@ class Call:
         self.vender_id: int | None = None
         # LimitCalls
         self.verdict: QuotaVerdict | None = None
-        # InvokeService: the service's JSON object as it came; service_ms None = no service was asked
+        # GuardReplay: how long this call's signature stays used, 0 = it is not guarded
+        self.guarded_s = 0
+        # AnswerBuiltIn or InvokeService: the answer's JSON object as it came; service_ms None = no service was asked
         self.service_body = b""
         self.service_ms: float | None = None
         self.attempts = 0
@@ -64,6 +66,11 @@ class Call:
         self.answer = b""
         self.status = 200
         self.headers: list[tuple[bytes, bytes]] = []
+
+    @property
+    def has_failed(self) -> bool:
+        """False once an error stage has taken the error away."""
+        return self.error is not None
 
 
 Filter = Callable[[Call], Awaitable[None] | None]

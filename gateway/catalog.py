@@ -7,9 +7,11 @@ import asyncio
 import logging
 import re
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
+from gateway.built_in_routes import built_in_routes
 from openplatform.errors import INVALID_ARGUMENT, MISSING_ARGUMENT, CatalogInvalid, PlatformUnavailable, SettingsError
 from openplatform.ports import CatalogReader
 from openplatform.protocol import SYSTEM_PARAMS, root_name
@@ -49,10 +51,12 @@ class AppEntry:
 class RouteEntry:
     """A route with everything about it that can be worked out before a call comes."""
 
-    __slots__ = ("_literals", "_names", "path_names", "root", "route", "timeout_s")
+    __slots__ = ("_literals", "_names", "built_in", "path_names", "root", "route", "timeout_s")
 
-    def __init__(self, route: Route, platform_prefix: str) -> None:
+    def __init__(self, route: Route, platform_prefix: str, *, built_in: str = "") -> None:
+        """built_in: which of the gateway's own answers this is, "" = a service's."""
         self.route = route
+        self.built_in = built_in
         self.root = root_name(route.api_name, platform_prefix)
         self.timeout_s = route.timeout_ms / 1000
         pieces = _PLACEHOLDER.split(route.inside_api_url)
@@ -76,17 +80,23 @@ class RouteEntry:
 
 
 class Catalog:
-    """What is in force now. apps by app_key, routes by API name, required: system parameters beyond the protocol's own."""
+    """What is in force now. apps by app_key, routes by API name, built-in ones among them; open_apis: names of the available
+    routes that need no grant, sorted; required: system parameters beyond the protocol's own."""
 
     def __init__(self, reader: CatalogReader, seal: Seal, *, platform_prefix: str = "taobao.") -> None:
         self._reader = reader
         self._seal = seal
         self._platform_prefix = platform_prefix
+        self._built_in = {
+            name: RouteEntry(route, platform_prefix, built_in=answer)
+            for name, (answer, route) in built_in_routes(platform_prefix).items()
+        }
         self._wake = asyncio.Event()
         self.epoch: str | None = None
         self.version = 0
         self.apps: dict[str, AppEntry] = {}
         self.routes: dict[str, RouteEntry] = {}
+        self.open_apis: list[str] = []
         self.required: tuple[str, ...] = ()
         self._params: dict[str, bool] = {}
         self.rejected_updates = 0
@@ -139,14 +149,17 @@ class Catalog:
         started = time.perf_counter()
         apps = {key: AppEntry(app, self._seal) for key, app in update.apps.items() if app is not None}
         routes = {name: RouteEntry(r, self._platform_prefix) for name, r in update.routes.items() if r is not None}
+        routes |= self._built_in  # whatever operators name like them
         params = {name: p.required for name, p in update.params.items() if p is not None}
         if update.full:
             for entry in list(apps.values())[:1]:
                 _ = entry.keys  # a wrong master key shows at start, not at the first call
             self.apps, self.routes, self._params = apps, routes, params
+            self.open_apis = sorted(name for name, entry in routes.items() if _is_listed(entry))
         else:
             _merge(self.apps, apps, update.apps)
-            _merge(self.routes, routes, update.routes)
+            self._list(update.routes, routes)
+            _merge(self.routes, routes, {n: r for n, r in update.routes.items() if n not in self._built_in})
             _merge(self._params, params, update.params)
         self.required = tuple(n for n, required in sorted(self._params.items()) if required and n not in SYSTEM_PARAMS)
         self.epoch, self.version = update.epoch, update.version
@@ -156,9 +169,24 @@ class Catalog:
                 "catalogue version %d: %d apps, %d routes in %.0f ms", self.version, len(apps), len(routes), took_ms
             )
 
+    def _list(self, named: Iterable[str], built: dict[str, RouteEntry]) -> None:
+        """Keeps open_apis sorted through a change: one route among 100,000 costs no sorting."""
+        for name in named:
+            place = bisect_left(self.open_apis, name)
+            was_listed = self.open_apis[place : place + 1] == [name]
+            is_listed = name in built and _is_listed(built[name])
+            if is_listed and not was_listed:
+                self.open_apis.insert(place, name)
+            elif was_listed and not is_listed:
+                del self.open_apis[place]
+
     async def _listen(self) -> None:
         async for _ in self._reader.announcements():
             self._wake.set()
+
+
+def _is_listed(entry: RouteEntry) -> bool:
+    return entry.route.enabled and entry.route.is_open
 
 
 def _merge(known: dict, built: dict, named: dict) -> None:  # type: ignore[type-arg]

@@ -5,8 +5,10 @@ import time
 from collections.abc import Sequence
 
 from gateway.call import Call, Filter
+from gateway.filters.answer_built_in import AnswerBuiltIn
 from gateway.filters.authenticate_session import AuthenticateSession
 from gateway.filters.count_call import CountCall
+from gateway.filters.guard_replay import GiveSignatureBack, GuardReplay
 from gateway.filters.identify_app import IdentifyApp
 from gateway.filters.invoke_service import InvokeService
 from gateway.filters.limit_calls import LimitCalls
@@ -23,7 +25,10 @@ log = logging.getLogger(__name__)
 
 class Pipeline:
     """pre: checks before anything is spent or forwarded; routing: the service call; post: the answer of a call that went well;
-    error: the answer of one that did not; finish: runs for every call, whatever happened."""
+    error: what is done for one that did not, its answer last; finish: runs for every call, whatever happened.
+
+    An error stage that finds an answer after all takes call.error away: post follows, and the rest of error does not.
+    """
 
     def __init__(
         self,
@@ -31,13 +36,13 @@ class Pipeline:
         pre: Sequence[Filter],
         routing: Sequence[Filter],
         post: Sequence[Filter],
-        error: Filter,
+        error: Sequence[Filter],
         finish: Sequence[Filter],
     ) -> None:
         self.pre = tuple(pre)
         self.routing = tuple(routing)
         self.post = tuple(post)
-        self.error = error
+        self.error = tuple(error)
         self.finish = tuple(finish)
         self._complained = 0.0
         self._steps = (*self.pre, *self.routing, *self.post)
@@ -56,20 +61,43 @@ class Pipeline:
         except OpenPlatformError as error:
             if isinstance(error, PlatformUnavailable):
                 self._complain(call, error)
-            call.error = error
-            self.error(call)
+            await self._fail(call, error)
         except Exception:
             log.exception("call %s failed", call.request_id)
-            call.error = UNKNOWN_ERROR()
-            self.error(call)
+            await self._fail(call, UNKNOWN_ERROR())
         except BaseException:
-            # The caller has left, or the process ends: nobody reads an answer, the record is still due.
-            call.error = UNKNOWN_ERROR("the call was given up")
-            self.error(call)
+            self._give_up(call)
             raise
         finally:
             for step in self.finish:
                 step(call)
+
+    async def _fail(self, call: Call, error: OpenPlatformError) -> None:
+        call.error = error
+        try:
+            for step in self.error:
+                waiting = step(call)
+                if waiting is not None:
+                    await waiting
+                if not call.has_failed:
+                    for answering in self.post:
+                        waiting = answering(call)
+                        if waiting is not None:
+                            await waiting
+                    return
+        except Exception as second:
+            if not isinstance(second, OpenPlatformError):
+                log.exception("call %s failed once more", call.request_id)
+            call.error = error  # what ended the call first is what its caller should know
+            self.error[-1](call)
+        except BaseException:
+            self._give_up(call)
+            raise
+
+    def _give_up(self, call: Call) -> None:
+        """The caller has left, or the process ends: nobody reads an answer, the record is still due."""
+        call.error = UNKNOWN_ERROR("the call was given up")
+        self.error[-1](call)
 
     def _complain(self, call: Call, error: PlatformUnavailable) -> None:
         """Faults of our own stores, at most once a second: each call has its record, the process log only has to say so."""
@@ -105,9 +133,13 @@ def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
                 metrics=r.metrics,
             ),
         ),
-        routing=(InvokeService(r.upstreams, internal_key=s.internal_keys[0]),),
+        routing=(
+            AnswerBuiltIn(r.catalog, r.quota, r.clock, default_minute_limit=s.default_minute_limit),
+            GuardReplay(r.signatures, window_s=s.timestamp_window_s),
+            InvokeService(r.upstreams, internal_key=s.internal_keys[0]),
+        ),
         post=(RenderAnswer(),),
-        error=RenderError(),
+        error=(GiveSignatureBack(r.signatures), RenderError()),
         finish=(
             FinishAnswer(),
             CountCall(r.metrics, r.clock),

@@ -10,7 +10,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.sessions import Sessions
 from gateway.upstream import Upstreams
 from openplatform.errors import PlatformUnavailable
-from openplatform.ports import Clock, QuotaCounter, ServiceDirectory
+from openplatform.ports import Clock, QuotaCounter, ServiceDirectory, UsedSignatures
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class Resources:
     catalog: Catalog
     sessions: Sessions
     quota: QuotaCounter
+    signatures: UsedSignatures
     local_quota: QuotaCounter
     peers: Peers
     upstreams: Upstreams

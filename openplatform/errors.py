@@ -24,6 +24,8 @@ class OpenPlatformError(Exception):
     """
 
     retryable: ClassVar[bool] = False
+    is_unsent = False
+    """True: no byte of the call has left for a service. Set by `unsent`."""
 
     def __init__(
         self,
@@ -189,6 +191,11 @@ INVALID_SIGN_METHOD = ErrorKind(
     401,
     "sign_method is unknown, or md5 where the app does not accept it",
 )
+REPLAYED_REQUEST = ErrorKind(
+    CallRejected, 25, "Invalid signature", "isv.replayed-request",
+    "this API takes each signed request once: sign again with a new timestamp", 401,
+    "the same signature came before, of an API that takes each once",
+)  # fmt: skip
 MISSING_SESSION = ErrorKind(
     CallRejected, 26, "Missing session", "", "this API needs the parameter session: the user's access token", 401,
     "the API needs a session, and session is absent or empty",
@@ -245,6 +252,12 @@ INVALID_ENCODING = ErrorKind(
 )
 
 ERROR_TABLE: tuple[ErrorKind, ...] = tuple(kind for kind in list(globals().values()) if isinstance(kind, ErrorKind))
+
+
+def unsent(error: OpenPlatformError) -> OpenPlatformError:
+    """Marks an error as one that ended its call before any byte of it had left for a service: it may come again as it is."""
+    error.is_unsent = True
+    return error
 
 
 def business_error(sub_code: str, sub_msg: str, *, http_status: int = 400) -> ServiceRejected:

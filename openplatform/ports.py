@@ -80,6 +80,19 @@ class QuotaCounter(Protocol):
         """Each app's use now, in the order asked."""
 
 
+class UsedSignatures(Protocol):
+    """Signatures that came once, of APIs that take each once; the same over any number of processes."""
+
+    async def claim(self, app_key: str, sign: str, *, by: str, keep_s: int) -> bool:
+        """Marks the app's signature (upper-case hex) as used for keep_s seconds; False when it is already. by: who, a request id.
+
+        After PlatformUnavailable the mark may have been made: give it back.
+        """
+
+    async def give_back(self, app_key: str, sign: str, *, by: str) -> None:
+        """Takes the mark away if it is this request's own."""
+
+
 class ApiRanking(Protocol):
     """Accepted calls per API and day, kept 30 days."""
 

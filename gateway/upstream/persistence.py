@@ -27,6 +27,7 @@ from openplatform.errors import (
     REMOTE_TIMEOUT,
     REMOTE_UNAVAILABLE,
     OpenPlatformError,
+    unsent,
 )
 
 BUSY_STATUSES = frozenset((502, 503, 504))
@@ -183,7 +184,8 @@ class Persistence:
         if isinstance(failure, ServiceBusy):
             failure.answer.attempts = self._sent
             return failure.answer
-        raise self._verdict(failure) from failure
+        verdict = self._verdict(failure)
+        raise (verdict if self._sent else unsent(verdict)) from failure
 
     def _verdict(self, failure: AttemptFailed) -> OpenPlatformError:
         """The error that the caller of the gateway sees."""

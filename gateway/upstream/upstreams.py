@@ -12,7 +12,7 @@ from gateway.upstream.answer import UpstreamAnswer, UpstreamBounds
 from gateway.upstream.failures import AttemptFailed, AttemptLate, ServiceBusy
 from gateway.upstream.persistence import BUSY_STATUSES, Persistence
 from gateway.upstream.services import Services
-from openplatform.errors import REMOTE_TIMEOUT, REMOTE_UNAVAILABLE
+from openplatform.errors import REMOTE_TIMEOUT, REMOTE_UNAVAILABLE, PlatformUnavailable, unsent
 from openplatform.ports import ServiceDirectory
 
 
@@ -42,7 +42,7 @@ class Upstreams:
         idempotent calls after broken connections, attempts that are late and 502, 503, 504; of others only when no connection
         could be made. Raises UpstreamFailed: REMOTE_UNAVAILABLE (no instance, all pools full), REMOTE_CONNECTION_ERROR,
         REMOTE_TIMEOUT, REMOTE_PARSE_ERROR, REMOTE_RESULT_UNKNOWN (a call that is not idempotent was sent and not answered);
-        PlatformUnavailable when a new service cannot be looked up.
+        PlatformUnavailable when a new service cannot be looked up. Any of them is marked `is_unsent` if no byte has left.
         """
         now = self._loop.time()
         deadline = now + timeout_s
@@ -52,10 +52,12 @@ class Upstreams:
                 async with asyncio.timeout_at(deadline):
                     balancer = await self._services.find(service_id)
             except TimeoutError:
-                raise REMOTE_TIMEOUT() from None
+                raise unsent(REMOTE_TIMEOUT()) from None
+            except PlatformUnavailable as error:
+                raise unsent(error)  # noqa: B904  # the same error, marked
         member = balancer.choose(now)
         if member is None:
-            raise REMOTE_UNAVAILABLE(f"no instance of {service_id} is running")
+            raise unsent(REMOTE_UNAVAILABLE(f"no instance of {service_id} is running"))
         request = head + body if body else head
         connection = member.pool.take(now)
         if connection is None:

@@ -11,6 +11,7 @@
 | pailou:{cat}:rows | hash: `kind:key` → outbox version | none | admin | admin |
 | pailou:{cat}:app, :route, :param | hash: key → record as JSON | none | admin | gateway |
 | pailou:session:<token hash> | string: `version AccessToken-as-JSON`, `version ` = revoked | 1 day after it expires | admin | gateway |
+| pailou:signature:<app_key>:<sign> | string: request id that used it | 2 × the timestamp window + 60 s | gateway | gateway |
 | pailou:announce | channel: something changed | - | admin | gateway |
 | pailou:instances:<service_id> | zset: `process instance-as-JSON` → expiry, epoch s | 15 s after a beat | every service | every client |
 | pailou:lock:{<name>} | string: owner's token | 30 s, renewed | monitor, indexer | same |
@@ -29,6 +30,7 @@ CATALOG_SESSION_CHANGES = "pailou:{cat}:session-changes"
 CATALOG_ROWS = "pailou:{cat}:rows"
 CATALOG_PREFIX = "pailou:{cat}:"
 SESSION_PREFIX = "pailou:session:"
+SIGNATURE_PREFIX = "pailou:signature:"
 ANNOUNCE_CHANNEL = "pailou:announce"
 INSTANCES_PREFIX = "pailou:instances:"
 LOCK_PREFIX = "pailou:lock:"

@@ -26,3 +26,8 @@ def parse_timestamp(text: str) -> float:
         raise ValueError(text)
     _last = (text, seconds)
     return seconds
+
+
+def format_timestamp(seconds: float) -> str:
+    """`yyyy-MM-dd HH:mm:ss` at GMT+8 of seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, GMT8).strftime("%Y-%m-%d %H:%M:%S")

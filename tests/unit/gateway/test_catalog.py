@@ -40,8 +40,8 @@ def app(key: str = "a", *, secret: str = "s", context: str | None = None) -> App
     )
 
 
-def route(name: str = "open.a.get", url: str = "/a/{x}/b/{y}") -> Route:
-    return Route(api_name=name, service_id="s", inside_api_url=url, enabled=True)
+def route(name: str = "open.a.get", url: str = "/a/{x}/b/{y}", *, enabled: bool = True, is_open: bool = False) -> Route:
+    return Route(api_name=name, service_id="s", inside_api_url=url, enabled=enabled, is_open=is_open)
 
 
 def full(**maps: dict) -> CatalogUpdate:
@@ -66,9 +66,24 @@ async def test_full_then_changes() -> None:
         ),
     )  # fmt: skip
     assert list(catalog.apps) == ["b"]
-    assert list(catalog.routes) == ["open.a.get"]
+    assert [name for name, entry in catalog.routes.items() if not entry.built_in] == ["open.a.get"]
     assert catalog.required == ("partner",)
     assert (catalog.epoch, catalog.version, dropped) == ("e1", 2, [None, ("h1",)])
+
+
+async def test_open_apis_stay_sorted_through_changes() -> None:
+    """Opened, closed, disabled, removed; built-in APIs are there whatever a change says of their names."""
+    named = {"open.b.get": route(is_open=True), "open.c.get": route(), "open.time.get": route(enabled=False)}
+    changed = {
+        "open.a.get": route(is_open=True), "open.b.get": route(is_open=True, enabled=False), "open.c.get": route(is_open=True),
+        "open.time.get": None, "open.none.get": None,
+    }  # fmt: skip
+    catalog, _ = await refreshed(
+        full(apps={}, routes=named), CatalogUpdate(epoch="e1", version=2, full=False, routes=changed)
+    )
+    assert [n for n in catalog.open_apis if not catalog.routes[n].built_in] == ["open.a.get", "open.c.get"]
+    assert catalog.open_apis == sorted(catalog.open_apis)
+    assert catalog.routes["open.time.get"].built_in == "time.get"
 
 
 @pytest.mark.parametrize("failure", [PLATFORM_UNAVAILABLE(), CatalogInvalid("broken")])

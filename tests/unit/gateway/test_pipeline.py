@@ -7,7 +7,7 @@ import pytest
 
 from gateway.call import Call, Filter
 from gateway.pipeline import Pipeline
-from openplatform.errors import INVALID_METHOD, UNKNOWN_ERROR
+from openplatform.errors import INVALID_METHOD, PLATFORM_UNAVAILABLE, UNKNOWN_ERROR
 
 
 def call() -> Call:
@@ -17,12 +17,12 @@ def call() -> Call:
     )  # fmt: skip
 
 
-def pipeline(*steps: Filter, seen: list[str]) -> Pipeline:
+def pipeline(*steps: Filter, seen: list[str], mending: tuple[Filter, ...] = ()) -> Pipeline:
     return Pipeline(
         pre=steps,
         routing=[lambda call: seen.append("routing")],
         post=[lambda call: seen.append("post")],
-        error=lambda call: seen.append(f"error {call.error.code}"),
+        error=[*mending, lambda call: seen.append(f"error {call.error.code}")],
         finish=[lambda call: seen.append("finish")],
     )
 
@@ -84,3 +84,46 @@ async def test_stages_can_be_timed() -> None:
 
     await pipeline(waits, seen=[]).run(timed)
     assert [name for name, us in timed.stamps if us >= 0] == ["function"] * 3
+
+
+def rejects(call: Call) -> None:
+    raise INVALID_METHOD()
+
+
+async def test_an_error_stage_may_find_an_answer() -> None:
+    """It takes the error away: post follows, the error's own answer does not."""
+    seen: list[str] = []
+
+    async def mends(call: Call) -> None:
+        await asyncio.sleep(0)
+        call.error = None
+
+    await pipeline(rejects, seen=seen, mending=(lambda call: seen.append("looked"), mends)).run(call())
+    assert seen == ["looked", "post", "finish"]
+
+
+@pytest.mark.parametrize("fault", [PLATFORM_UNAVAILABLE(), ZeroDivisionError()])
+async def test_an_error_stage_that_fails_changes_nothing(fault: Exception) -> None:
+    """What ended the call first is what its caller is told."""
+    seen: list[str] = []
+
+    async def fails(call: Call) -> None:
+        raise fault
+
+    await pipeline(rejects, seen=seen, mending=(fails,)).run(call())
+    assert seen == ["error 22", "finish"]
+
+
+async def test_a_caller_that_leaves_during_an_error_stage_leaves_a_record() -> None:
+    """Cancellation goes on to the server, after finish."""
+    seen: list[str] = []
+
+    async def waits(call: Call) -> None:
+        await asyncio.sleep(60)
+
+    running = asyncio.create_task(pipeline(rejects, seen=seen, mending=(waits,)).run(call()))
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert seen == ["error 10", "finish"]
