@@ -12,6 +12,7 @@ run:  ## the whole platform in one process, with demo data: make run ARGS="--res
 test:  ## all tests, with real servers that it starts and stops itself: make test ARGS="-k redis"
 	@scripts/venv dev
 	@scripts/install-test-servers
+	@scripts/install-test-sdks
 	@scripts/test $(ARGS)
 
 test-fast:  ## unit and architecture tests: no servers, a few seconds

@@ -1,6 +1,7 @@
 """How files are named, how long they are, and that each says what it is."""
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,10 +80,18 @@ def test_lock_files_pin_every_package_by_hash() -> None:
     """Each requirement of each lock file is an exact version with at least one hash, and no option names an index."""
     locks = sorted(ROOT.glob("requirements*.lock"))
     assert [lock.name for lock in locks] == ["requirements-dev.lock", "requirements-uv.lock", "requirements.lock"]
-    for lock in locks:
+    for lock in [*locks, ROOT / "tests/compat/requirements.lock"]:
         entries = lock.read_text().replace("\\\n", " ").splitlines()
         wrong = [e for e in entries if e.strip() and not e.lstrip().startswith("#") and not is_pinned(e)]
         assert wrong == [], lock.name
+
+
+def test_npm_packages_are_pinned_by_hash() -> None:
+    """Each package of tests/compat has an exact version and an integrity, and no place where it is to be fetched."""
+    lock = json.loads((ROOT / "tests/compat/package-lock.json").read_text())
+    packages = {place: entry for place, entry in lock["packages"].items() if place}
+    assert [place for place, entry in packages.items() if not entry["integrity"].startswith("sha512-")] == []
+    assert [place for place, entry in packages.items() if "resolved" in entry] == []
 
 
 def is_pinned(entry: str) -> bool:
