@@ -11,7 +11,7 @@ import aio_pika
 from benchmarks.catalogue import Catalogue, signed_bodies
 from benchmarks.gateway import Gateway
 from benchmarks.nginx import Reference, Service
-from openplatform.adapters.rabbitmq_topology import QUEUE
+from openplatform.adapters.rabbitmq_topology import CALL_LOGS
 from tests.servers import RabbitMQ, Redis
 from tests.servers.pool import ServerPool
 
@@ -48,7 +48,7 @@ class World:
 
         async def purge() -> None:
             async with await aio_pika.connect(self.rabbitmq_url) as connection:
-                queue = await (await connection.channel()).get_queue(QUEUE, ensure=False)
+                queue = await (await connection.channel()).get_queue(CALL_LOGS.queue, ensure=False)
                 await queue.purge()
 
         asyncio.run(purge())

@@ -11,11 +11,11 @@ from functools import partial
 import orjson
 from starlette.types import ASGIApp
 
+from gateway.batch_buffer import BatchBuffer, to_queue
 from gateway.catalog import Catalog
 from gateway.endpoint import GatewayEndpoint
 from gateway.front import FrontBounds, front_protocol, raise_descriptor_limit
 from gateway.front.lane import LANE
-from gateway.log_buffer import LogBuffer
 from gateway.metrics import GatewayMetrics
 from gateway.pipeline import build_pipeline
 from gateway.resources import Peers, Resources
@@ -33,6 +33,7 @@ from openplatform.adapters.redis_wire import RedisWire, can_wire
 from openplatform.adapters.sessions_redis import RedisSessionStore
 from openplatform.adapters.signatures_redis import RedisUsedSignatures
 from openplatform.lifetime import draining, this_instance
+from openplatform.records import CallLog
 from openplatform.sealing import Seal
 from openplatform.web import ServiceProcess, SystemClock, registered, running
 
@@ -70,8 +71,11 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             max_entries=settings.session_cache_entries,
             keep_s=settings.session_cache_s,
         )
-        logs = LogBuffer(
-            publisher, node=settings.node, max_records=settings.log_buffer_records, flush_s=settings.log_flush_s
+        logs: BatchBuffer[CallLog] = BatchBuffer(
+            to_queue(publisher, node=settings.node),
+            what="call logs",
+            max_records=settings.log_buffer_records,
+            flush_s=settings.log_flush_s,
         )
         stack.push_async_callback(_hand_over, logs)
         await stack.enter_async_context(running(logs.run(), name="call logs"))
@@ -157,7 +161,7 @@ def _spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def _hand_over(logs: LogBuffer) -> None:
+async def _hand_over(logs: BatchBuffer[CallLog]) -> None:
     left = await logs.flush(timeout_s=FLUSH_S)
     if left:
         log.error("%d call logs are lost: the broker did not take them within %.0f s of the stop", left, FLUSH_S)

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
+from gateway.batch_buffer import BatchBuffer
 from gateway.catalog import Catalog
-from gateway.log_buffer import LogBuffer
 from gateway.metrics import GatewayMetrics
 from gateway.sessions import Sessions
 from gateway.upstream import Upstreams
 from openplatform.errors import PlatformUnavailable
 from openplatform.ports import Clock, QuotaCounter, ServiceDirectory, UsedSignatures
+from openplatform.records import CallLog
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Resources:
     local_quota: QuotaCounter
     peers: Peers
     upstreams: Upstreams
-    logs: LogBuffer
+    logs: BatchBuffer[CallLog]
     metrics: GatewayMetrics
     clock: Clock
     serv_ip: str

@@ -5,7 +5,7 @@ import time
 import msgspec
 
 from openplatform.errors import PlatformUnavailable
-from openplatform.ports import LogDelivery
+from openplatform.ports import BatchDelivery
 from openplatform.records import CallLog, IndexVerdict
 
 MAX_RECORD_BYTES = 64 * 1024
@@ -39,7 +39,7 @@ class Batch:
     records.
     """
 
-    def __init__(self, delivery: LogDelivery, *, taken_at: float | None = None) -> None:
+    def __init__(self, delivery: BatchDelivery, *, taken_at: float | None = None) -> None:
         self.delivery = delivery
         self.records, self._dead = decode_lines(delivery.body)
         self.undecodable = len(self._dead)

@@ -107,7 +107,7 @@ class CallLogPublisher(Protocol):
         """Sends one NDJSON batch of ≤ 500 records; returns when the broker has it safe. At least once: duplicates are possible."""
 
 
-class LogDelivery(Protocol):
+class BatchDelivery(Protocol):
     """One batch taken from the queue, to be settled exactly once."""
 
     body: bytes
@@ -129,12 +129,32 @@ class LogDelivery(Protocol):
 class CallLogConsumer(Protocol):
     """The indexer's end of the log queue."""
 
-    def deliveries(self) -> AsyncGenerator[LogDelivery, None]:
+    def deliveries(self) -> AsyncGenerator[BatchDelivery, None]:
         """Batches as they come, at most 8 unsettled; survives reconnections; ends only when cancelled or closed.
 
         Closing it (aclose) gives back what is not settled. Settling a delivery of a lost connection raises
         PlatformUnavailable: it comes again.
         """
+
+    async def depth(self) -> int:
+        """Batches waiting in the queue."""
+
+
+class ChargePublisher(Protocol):
+    """The gateway's end of the queue of charges."""
+
+    async def publish(self, batch: bytes, *, node: str) -> None:
+        """Sends one NDJSON batch of ≤ 500 charges; returns when the broker has it safe. At least once: duplicates are possible.
+
+        An empty batch is a mark: who takes it knows that everything sent before it has been taken.
+        """
+
+
+class ChargeConsumer(Protocol):
+    """admin_api's end of that queue: of any number of consumers one gets everything, the others stand by to take over."""
+
+    def deliveries(self) -> AsyncGenerator[BatchDelivery, None]:
+        """As CallLogConsumer's; what is given back comes again before everything else."""
 
     async def depth(self) -> int:
         """Batches waiting in the queue."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from openplatform.adapters.embedded import Embedded
 from openplatform.errors import SettingsError
-from openplatform.ports import CallLogConsumer, CallLogPublisher, CallLogStore, Mailer
+from openplatform.ports import CallLogConsumer, CallLogPublisher, CallLogStore, ChargeConsumer, ChargePublisher, Mailer
 
 MAILER_SCHEMES = ("outbox", "smtp+starttls", "smtps", "smtp")
 LOG_QUEUE_SCHEMES = ("amqp", "amqps", "memory")
@@ -44,13 +44,14 @@ async def open_log_publisher(url: str, embedded: Embedded | None) -> AsyncIterat
     Raises SettingsError for another scheme, and for memory:// outside the all-in-one.
     """
     if _is_memory_queue(url, embedded) and embedded is not None:
-        from openplatform.adapters.call_log_queue_memory import MemoryCallLogPublisher
+        from openplatform.adapters.batch_queue_memory import MemoryBatchPublisher
 
-        yield MemoryCallLogPublisher(embedded)
+        yield MemoryBatchPublisher(embedded.log_batches)
         return
-    from openplatform.adapters.call_log_queue_rabbitmq import open_rabbitmq_publisher
+    from openplatform.adapters.batch_queue_rabbitmq import open_rabbitmq_publisher
+    from openplatform.adapters.rabbitmq_topology import CALL_LOGS
 
-    async with open_rabbitmq_publisher(url) as publisher:
+    async with open_rabbitmq_publisher(url, CALL_LOGS) as publisher:
         yield publisher
 
 
@@ -58,13 +59,44 @@ async def open_log_publisher(url: str, embedded: Embedded | None) -> AsyncIterat
 async def open_log_consumer(url: str, embedded: Embedded | None) -> AsyncIterator[CallLogConsumer]:
     """The other end of the same queue; same URLs, same errors."""
     if _is_memory_queue(url, embedded) and embedded is not None:
-        from openplatform.adapters.call_log_queue_memory import MemoryCallLogConsumer
+        from openplatform.adapters.batch_queue_memory import MemoryBatchConsumer
 
-        yield MemoryCallLogConsumer(embedded)
+        yield MemoryBatchConsumer(embedded.log_batches, embedded.dead_letters)
         return
-    from openplatform.adapters.call_log_queue_rabbitmq import open_rabbitmq_consumer
+    from openplatform.adapters.batch_queue_rabbitmq import open_rabbitmq_consumer
+    from openplatform.adapters.rabbitmq_topology import CALL_LOGS
 
-    async with open_rabbitmq_consumer(url) as consumer:
+    async with open_rabbitmq_consumer(url, CALL_LOGS) as consumer:
+        yield consumer
+
+
+@asynccontextmanager
+async def open_charge_publisher(url: str, embedded: Embedded | None) -> AsyncIterator[ChargePublisher]:
+    """The queue of charges beside the one of call logs; same URLs, same errors."""
+    if _is_memory_queue(url, embedded) and embedded is not None:
+        from openplatform.adapters.batch_queue_memory import MemoryBatchPublisher
+
+        yield MemoryBatchPublisher(embedded.charge_batches)
+        return
+    from openplatform.adapters.batch_queue_rabbitmq import open_rabbitmq_publisher
+    from openplatform.adapters.rabbitmq_topology import CHARGES
+
+    async with open_rabbitmq_publisher(url, CHARGES) as publisher:
+        yield publisher
+
+
+@asynccontextmanager
+async def open_charge_consumer(url: str, embedded: Embedded | None) -> AsyncIterator[ChargeConsumer]:
+    """Its other end."""
+    if _is_memory_queue(url, embedded) and embedded is not None:
+        from openplatform.adapters.batch_queue_memory import MemoryBatchConsumer
+
+        yield MemoryBatchConsumer(embedded.charge_batches, embedded.dead_charges, turn=embedded.charge_turn)
+        return
+    from openplatform.adapters.batch_queue_rabbitmq import open_rabbitmq_consumer
+    from openplatform.adapters.rabbitmq_topology import CHARGES
+
+    async with open_rabbitmq_consumer(url, CHARGES) as consumer:
         yield consumer
 
 

@@ -7,13 +7,17 @@ import fakeredis
 
 
 class Embedded:
-    """One fakeredis server and one log queue, made by `pailou dev` and handed to every service it opens.
+    """One fakeredis server and one queue of each kind, made by `pailou dev` and handed to every service it opens.
 
     redis_server: the data behind every `memory://` Redis client; log_batches: (NDJSON batch, was delivered before) on their
-    way to the indexer; dead_letters: (reason, record) of call logs that no store takes, the last 1,000.
+    way to the indexer; dead_letters: (reason, record) of call logs that no store takes, the last 1,000. charge_batches and
+    dead_charges: the same for charges; charge_turn: held by the one consumer that gets them.
     """
 
     def __init__(self) -> None:
         self.redis_server = fakeredis.FakeServer(version=(7,))
         self.log_batches: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
         self.dead_letters: deque[tuple[str, bytes]] = deque(maxlen=1_000)
+        self.charge_batches: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
+        self.dead_charges: deque[tuple[str, bytes]] = deque(maxlen=1_000)
+        self.charge_turn = asyncio.Lock()

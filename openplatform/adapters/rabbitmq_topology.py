@@ -1,12 +1,14 @@
-"""Where call logs pass through RabbitMQ: exchanges, queues and bindings, and the channel that declares them whenever it opens.
+"""Where batches pass through RabbitMQ: exchanges, queues and bindings, and the channel that declares them whenever it opens.
 
 gateway.logs (topic) --call.#--> gateway.logs.index (quorum) --what can never be indexed--> gateway.logs.dead
+billing (topic) --charge.#--> billing.charges (quorum, one consumer at a time) --what can never be booked--> billing.charges.dead
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import aio_pika
@@ -17,13 +19,35 @@ from openplatform.errors import PLATFORM_UNAVAILABLE
 
 log = logging.getLogger(__name__)
 
-EXCHANGE = "gateway.logs"
-QUEUE = "gateway.logs.index"
-DEAD = "gateway.logs.dead"
-"""Name of the dead letters' exchange and of their queue."""
-ROUTING_PREFIX = "call."
 PREFETCH = 8
 """Unsettled messages per consumer; of ≤ 500 records each: 4,000 records in memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueTopology:
+    """One kind of batches: exchange → queue, bound by `routing_prefix#`.
+
+    dead: name of the dead letters' exchange and of their queue; single_active: of several consumers one gets everything, the
+    others stand by.
+    """
+
+    exchange: str
+    queue: str
+    dead: str
+    routing_prefix: str
+    single_active: bool = False
+
+
+CALL_LOGS = QueueTopology(
+    exchange="gateway.logs", queue="gateway.logs.index", dead="gateway.logs.dead", routing_prefix="call."
+)
+CHARGES = QueueTopology(
+    exchange="billing",
+    queue="billing.charges",
+    dead="billing.charges.dead",
+    routing_prefix="charge.",
+    single_active=True,
+)
 
 OPEN_TIMEOUT_S = 5.0
 SETTLE_TIMEOUT_S = 5.0
@@ -53,7 +77,7 @@ def rabbitmq_errors() -> Iterator[None]:
         raise PLATFORM_UNAVAILABLE("rabbitmq: the connection was closed") from error
 
 
-class LogChannel:
+class BatchChannel:
     """One connection with one channel, opened when asked for; opening declares the topology.
 
     The driver's own reconnecting channel is not used: it hides whether the topology is there again, and messages that were
@@ -61,7 +85,8 @@ class LogChannel:
     prefetch: 0 = this channel does not consume.
     """
 
-    def __init__(self, url: str, *, prefetch: int = 0) -> None:
+    def __init__(self, url: str, topology: QueueTopology, *, prefetch: int = 0) -> None:
+        self.topology = topology
         self._url = url
         self._prefetch = prefetch
         self._connection: AbstractConnection | None = None
@@ -94,7 +119,7 @@ class LogChannel:
         await channel.initialize()
         if self._prefetch:
             await channel.set_qos(prefetch_count=self._prefetch)
-        await declare_topology(channel, server_major=_server_major(self._connection))
+        await declare_topology(channel, self.topology, server_major=_server_major(self._connection))
         return channel
 
     def drop(self, channel: AbstractChannel | None = None) -> None:
@@ -114,18 +139,20 @@ class LogChannel:
             await asyncio.wait(self._closing)
 
 
-async def declare_topology(channel: AbstractChannel, *, server_major: int) -> None:
-    """Creates what is missing. Every publisher does it too, so that nothing is unroutable before the first indexer starts."""
-    dead = await channel.declare_exchange(DEAD, aio_pika.ExchangeType.FANOUT, durable=True)
-    dead_queue = await channel.declare_queue(DEAD, durable=True, arguments={"x-queue-type": "quorum"})
+async def declare_topology(channel: AbstractChannel, names: QueueTopology, *, server_major: int) -> None:
+    """Creates what is missing. Every publisher does it too, so that nothing is unroutable before the first consumer starts."""
+    dead = await channel.declare_exchange(names.dead, aio_pika.ExchangeType.FANOUT, durable=True)
+    dead_queue = await channel.declare_queue(names.dead, durable=True, arguments={"x-queue-type": "quorum"})
     await dead_queue.bind(dead)
-    logs = await channel.declare_exchange(EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
-    arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-dead-letter-exchange": DEAD}
+    exchange = await channel.declare_exchange(names.exchange, aio_pika.ExchangeType.TOPIC, durable=True)
+    arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-dead-letter-exchange": names.dead}
+    if names.single_active:
+        arguments["x-single-active-consumer"] = True
     if server_major >= 4:
         # Version 4 drops a message after 20 deliveries unless told otherwise; 3.x has no limit and refuses the number.
         arguments["x-delivery-limit"] = -1
-    queue = await channel.declare_queue(QUEUE, durable=True, arguments=arguments)
-    await queue.bind(logs, ROUTING_PREFIX + "#")
+    queue = await channel.declare_queue(names.queue, durable=True, arguments=arguments)
+    await queue.bind(exchange, names.routing_prefix + "#")
 
 
 async def on_loss(channel: AbstractChannel, lost: Callable[[], None]) -> None:

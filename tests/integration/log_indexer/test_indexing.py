@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from openplatform.adapters.call_log_queue_rabbitmq import open_rabbitmq_consumer, open_rabbitmq_publisher
-from openplatform.adapters.rabbitmq_topology import DEAD
+from openplatform.adapters.batch_queue_rabbitmq import open_rabbitmq_consumer, open_rabbitmq_publisher
+from openplatform.adapters.rabbitmq_topology import CALL_LOGS
 from openplatform.errors import PlatformUnavailable
-from tests.contract.test_call_log_queue import dead_in_rabbitmq
+from tests.contract.test_batch_queues import dead_in_rabbitmq
 from tests.integration.log_indexer.door import Door
 from tests.unit.log_indexer.parts import call_log, lines
 
@@ -58,7 +58,7 @@ class World:
 
     async def publish(self, first: int, last: int) -> None:
         """Records first … last - 1, in batches over two days, confirmed."""
-        async with open_rabbitmq_publisher(self.rabbitmq_url) as publisher:
+        async with open_rabbitmq_publisher(self.rabbitmq_url, CALL_LOGS) as publisher:
             for start in range(first, last, BATCH):
                 records = [call_log(f"r{n}", receiveTime=NOON_MS + n * 4000) for n in range(start, start + BATCH)]
                 await publisher.publish(lines(*records), node=f"gw-{start % 3}")
@@ -86,7 +86,7 @@ class World:
 
     async def until_acknowledged(self) -> None:
         """Waits until the queue is empty and nothing of it is unsettled: an indexer that ends gives back nothing."""
-        async with open_rabbitmq_consumer(self.rabbitmq_url) as consumer, asyncio.timeout(PATIENCE_S):
+        async with open_rabbitmq_consumer(self.rabbitmq_url, CALL_LOGS) as consumer, asyncio.timeout(PATIENCE_S):
             while await consumer.depth():
                 await asyncio.sleep(0.05)
 
@@ -137,7 +137,7 @@ async def test_killed_in_the_middle_nothing_is_lost_or_doubled(world: World) -> 
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) in (0, -signal.SIGTERM), world.log.read_text()
     assert await world.documents() == await world.distinct_ids() == 20_000
-    async with open_rabbitmq_consumer(world.rabbitmq_url) as consumer:
+    async with open_rabbitmq_consumer(world.rabbitmq_url, CALL_LOGS) as consumer:
         assert await consumer.depth() == 0
         async with aclosing(consumer.deliveries()) as deliveries:
             with pytest.raises(TimeoutError):
@@ -199,7 +199,7 @@ async def test_poison_is_put_aside_and_the_rest_indexed(world: World) -> None:
     wrong_type = lines(call_log("typed", platformRepTime="soon"))
     misfit = lines(call_log("misfit", remoteIp="nowhere"))
     good = [lines(call_log(f"r{n}")) for n in range(5)]
-    async with open_rabbitmq_publisher(world.rabbitmq_url) as publisher:
+    async with open_rabbitmq_publisher(world.rabbitmq_url, CALL_LOGS) as publisher:
         await publisher.publish(
             good[0] + b"{not json\n" + good[1] + wrong_type + good[2] + misfit + good[3] + huge + good[4], node="gw-1"
         )
@@ -216,7 +216,7 @@ async def test_poison_is_put_aside_and_the_rest_indexed(world: World) -> None:
         process.wait(PATIENCE_S)
     dead = await dead_in_rabbitmq(world.rabbitmq_url)
     reasons = " ".join(sorted(reason for reason, _ in dead))
-    assert len(dead) == 5, DEAD
+    assert len(dead) == 5, CALL_LOGS.dead
     assert all(
         word in reasons for word in ("undecodable", "longer than", "document_parsing_exception", "platformRepTime")
     )
@@ -246,6 +246,6 @@ async def test_two_indexers_share_the_work(world: World) -> None:
 
 async def test_without_the_queue_the_lag_is_unknown(free_port: Callable[[], int]) -> None:
     """A broker that cannot be asked is an outage, not a depth of 0."""
-    async with open_rabbitmq_consumer(f"amqp://x:y@127.0.0.1:{free_port()}/") as consumer:
+    async with open_rabbitmq_consumer(f"amqp://x:y@127.0.0.1:{free_port()}/", CALL_LOGS) as consumer:
         with pytest.raises(PlatformUnavailable):
             await consumer.depth()

@@ -8,17 +8,17 @@ from contextlib import aclosing
 import aio_pika
 import pytest
 
-from openplatform.adapters.call_log_queue_rabbitmq import open_rabbitmq_consumer, open_rabbitmq_publisher
-from openplatform.adapters.rabbitmq_topology import EXCHANGE, OPEN_TIMEOUT_S, QUEUE, ROUTING_PREFIX
+from openplatform.adapters.batch_queue_rabbitmq import open_rabbitmq_consumer, open_rabbitmq_publisher
+from openplatform.adapters.rabbitmq_topology import CALL_LOGS, OPEN_TIMEOUT_S
 from openplatform.errors import PlatformUnavailable
-from openplatform.ports import CallLogPublisher, LogDelivery
+from openplatform.ports import BatchDelivery, CallLogPublisher
 from tests.servers import RabbitMQ
 from tests.servers.pool import S
 
 WAIT_S = 60
 
 
-async def next_body(deliveries: AsyncIterator[LogDelivery]) -> bytes:
+async def next_body(deliveries: AsyncIterator[BatchDelivery]) -> bytes:
     """The next batch, acknowledged."""
     async with asyncio.timeout(WAIT_S):
         delivery = await anext(deliveries)
@@ -39,7 +39,10 @@ async def publish_when_possible(publisher: CallLogPublisher, body: bytes) -> Non
 async def test_a_killed_broker_loses_nothing_and_both_ends_go_on(own_server: Callable[[type[S]], S]) -> None:
     """Killed with -9 with a backlog and an unsettled batch: publishing fails as unavailable; afterwards everything arrives."""
     broker = own_server(RabbitMQ)
-    async with open_rabbitmq_publisher(broker.url) as publisher, open_rabbitmq_consumer(broker.url) as consumer:
+    async with (
+        open_rabbitmq_publisher(broker.url, CALL_LOGS) as publisher,
+        open_rabbitmq_consumer(broker.url, CALL_LOGS) as consumer,
+    ):
         for body in (b"settled", b"unsettled", b"waiting"):
             await publisher.publish(body, node="gw-1")
         async with aclosing(consumer.deliveries()) as deliveries:
@@ -64,7 +67,7 @@ async def test_a_killed_broker_loses_nothing_and_both_ends_go_on(own_server: Cal
 async def test_a_hung_broker_holds_nobody_longer_than_the_time_budget(own_server: Callable[[type[S]], S]) -> None:
     """A stopped broker: publishing gives up in its budget, opening anew too; when it runs again, both work."""
     broker = own_server(RabbitMQ)
-    async with open_rabbitmq_publisher(broker.url, timeout_s=1) as publisher:
+    async with open_rabbitmq_publisher(broker.url, CALL_LOGS, timeout_s=1) as publisher:
         await publisher.publish(b"1", node="gw-1")
         broker.pause()
         for _ in range(2):
@@ -80,8 +83,8 @@ async def test_an_alarm_of_the_broker_is_an_outage_that_ends(own_server: Callabl
     """With a disk alarm nothing is confirmed: publishing times out; after the alarm it works, and duplicates are possible."""
     broker = own_server(RabbitMQ)
     async with (
-        open_rabbitmq_publisher(broker.url, timeout_s=1) as publisher,
-        open_rabbitmq_consumer(broker.url) as consumer,
+        open_rabbitmq_publisher(broker.url, CALL_LOGS, timeout_s=1) as publisher,
+        open_rabbitmq_consumer(broker.url, CALL_LOGS) as consumer,
     ):
         await publisher.publish(b"before", node="gw-1")
         broker.evaluate("rabbit_disk_monitor:set_disk_free_limit(200000000000000).")
@@ -100,24 +103,30 @@ async def test_an_alarm_of_the_broker_is_an_outage_that_ends(own_server: Callabl
 
 async def test_a_deleted_queue_is_declared_again(rabbitmq_url: str) -> None:
     """The queue is deleted under a running consumer: it declares it anew, and what is published then arrives."""
-    async with open_rabbitmq_publisher(rabbitmq_url) as publisher, open_rabbitmq_consumer(rabbitmq_url) as consumer:
+    async with (
+        open_rabbitmq_publisher(rabbitmq_url, CALL_LOGS) as publisher,
+        open_rabbitmq_consumer(rabbitmq_url, CALL_LOGS) as consumer,
+    ):
         await publisher.publish(b"1", node="gw-1")
         async with aclosing(consumer.deliveries()) as deliveries:
             assert await next_body(deliveries) == b"1"
             waiting = asyncio.ensure_future(next_body(deliveries))
             async with await aio_pika.connect(rabbitmq_url) as connection:
-                await (await connection.channel()).queue_delete(QUEUE)
+                await (await connection.channel()).queue_delete(CALL_LOGS.queue)
             await publish_when_possible(publisher, b"2")
             assert await waiting == b"2"
 
 
 async def test_an_unroutable_batch_is_noticed_and_the_binding_restored(rabbitmq_url: str) -> None:
     """Without its binding the exchange would drop batches silently: publishing fails instead, and declares it for the next."""
-    async with open_rabbitmq_publisher(rabbitmq_url) as publisher, open_rabbitmq_consumer(rabbitmq_url) as consumer:
+    async with (
+        open_rabbitmq_publisher(rabbitmq_url, CALL_LOGS) as publisher,
+        open_rabbitmq_consumer(rabbitmq_url, CALL_LOGS) as consumer,
+    ):
         await publisher.publish(b"1", node="gw-1")
         async with await aio_pika.connect(rabbitmq_url) as connection:
-            queue = await (await connection.channel()).get_queue(QUEUE)
-            await queue.unbind(EXCHANGE, ROUTING_PREFIX + "#")
+            queue = await (await connection.channel()).get_queue(CALL_LOGS.queue)
+            await queue.unbind(CALL_LOGS.exchange, CALL_LOGS.routing_prefix + "#")
         with pytest.raises(PlatformUnavailable):
             await publisher.publish(b"2", node="gw-1")
         await publisher.publish(b"3", node="gw-1")
@@ -126,12 +135,15 @@ async def test_an_unroutable_batch_is_noticed_and_the_binding_restored(rabbitmq_
 
 async def test_many_batches_at_once_are_all_confirmed(rabbitmq_url: str) -> None:
     """Concurrent publishing over one channel confirms each batch; others may bind a queue of their own to the exchange."""
-    async with open_rabbitmq_publisher(rabbitmq_url) as publisher, open_rabbitmq_consumer(rabbitmq_url) as consumer:
+    async with (
+        open_rabbitmq_publisher(rabbitmq_url, CALL_LOGS) as publisher,
+        open_rabbitmq_consumer(rabbitmq_url, CALL_LOGS) as consumer,
+    ):
         await publisher.publish(b"0", node="gw-1")
         async with await aio_pika.connect(rabbitmq_url) as connection:
             channel = await connection.channel()
             other = await channel.declare_queue("audit", durable=True)
-            await other.bind(EXCHANGE, ROUTING_PREFIX + "gw-2")
+            await other.bind(CALL_LOGS.exchange, CALL_LOGS.routing_prefix + "gw-2")
             await asyncio.gather(*(publisher.publish(b"%d" % n, node=f"gw-{n % 2 + 1}") for n in range(1, 200)))
             assert await consumer.depth() == 200
             assert (await channel.declare_queue("audit", passive=True)).declaration_result.message_count == 100

@@ -1,4 +1,4 @@
-"""The log queue over RabbitMQ: confirmed publishing at the gateway's end, acknowledged consuming at the indexer's."""
+"""The queues of batches over RabbitMQ, call logs and charges: confirmed publishing at one end, acknowledged consuming at the other."""
 
 import asyncio
 import logging
@@ -10,18 +10,15 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from openplatform.adapters.rabbitmq_topology import (
-    DEAD,
-    EXCHANGE,
     PREFETCH,
-    QUEUE,
-    ROUTING_PREFIX,
     SETTLE_TIMEOUT_S,
-    LogChannel,
+    BatchChannel,
+    QueueTopology,
     on_loss,
     rabbitmq_errors,
 )
 from openplatform.errors import PlatformUnavailable
-from openplatform.ports import LogDelivery
+from openplatform.ports import BatchDelivery
 
 log = logging.getLogger(__name__)
 
@@ -31,32 +28,34 @@ _DEPTH_TIMEOUT_S = 2.0
 _RECONNECT_LOW_S, _RECONNECT_HIGH_S = 0.2, 5.0
 
 
-class RabbitMqCallLogPublisher:
-    """Plays CallLogPublisher: persistent, mandatory, confirmed messages with the routing key `call.<node>`.
+class RabbitMqBatchPublisher:
+    """Plays CallLogPublisher and ChargePublisher: persistent, mandatory, confirmed messages with the routing key `call.<node>` or
+    `charge.<node>`.
 
     Batches may be published at the same time; a failure gives the connection up, since nobody knows what of it still works.
     """
 
-    def __init__(self, channel: LogChannel, *, timeout_s: float = PUBLISH_TIMEOUT_S) -> None:
+    def __init__(self, channel: BatchChannel, *, timeout_s: float = PUBLISH_TIMEOUT_S) -> None:
         self._channel = channel
         self._timeout_s = timeout_s
 
     async def publish(self, batch: bytes, *, node: str) -> None:
-        await _publish(self._channel, EXCHANGE, ROUTING_PREFIX + node, batch, {}, self._timeout_s)
+        names = self._channel.topology
+        await _publish(self._channel, names.exchange, names.routing_prefix + node, batch, {}, self._timeout_s)
 
 
-class RabbitMqCallLogConsumer:
-    """Plays CallLogConsumer.
+class RabbitMqBatchConsumer:
+    """Plays CallLogConsumer and ChargeConsumer.
 
     consuming: a channel with prefetch; side: another connection, for depths and dead letters, since a broker with an alarm
     stops reading from connections that publish, acknowledgements included.
     """
 
-    def __init__(self, consuming: LogChannel, side: LogChannel) -> None:
+    def __init__(self, consuming: BatchChannel, side: BatchChannel) -> None:
         self._consuming = consuming
         self._side = side
 
-    async def deliveries(self) -> AsyncGenerator[LogDelivery, None]:
+    async def deliveries(self) -> AsyncGenerator[BatchDelivery, None]:
         delay_s = _RECONNECT_LOW_S
         try:
             while True:
@@ -64,7 +63,7 @@ class RabbitMqCallLogConsumer:
                     with rabbitmq_errors():
                         arrivals = await self._consume()
                 except PlatformUnavailable as error:
-                    log.warning("no call logs from RabbitMQ, next try in %.1f s: %s", delay_s, error.sub_msg)
+                    log.warning("nothing from RabbitMQ, next try in %.1f s: %s", delay_s, error.sub_msg)
                     await asyncio.sleep(delay_s * random.uniform(0.5, 1))  # noqa: S311  # spreads reconnections
                     delay_s = min(delay_s * 2, _RECONNECT_HIGH_S)
                     continue
@@ -75,11 +74,11 @@ class RabbitMqCallLogConsumer:
         finally:
             self._consuming.drop()
 
-    async def _consume(self) -> "asyncio.Queue[RabbitMqLogDelivery | None]":
+    async def _consume(self) -> "asyncio.Queue[RabbitMqDelivery | None]":
         """Starts consuming on a channel of its own; the queue ends with None when that channel is lost."""
         self._consuming.drop()
         channel = await self._consuming.open()
-        arrivals: asyncio.Queue[RabbitMqLogDelivery | None] = asyncio.Queue()
+        arrivals: asyncio.Queue[RabbitMqDelivery | None] = asyncio.Queue()
 
         def lost() -> None:
             while not arrivals.empty():  # they come again on the next channel
@@ -87,11 +86,11 @@ class RabbitMqCallLogConsumer:
             arrivals.put_nowait(None)
 
         async def arrived(message: AbstractIncomingMessage) -> None:
-            arrivals.put_nowait(RabbitMqLogDelivery(message, self._side))
+            arrivals.put_nowait(RabbitMqDelivery(message, self._side))
 
         await on_loss(channel, lost)
         async with asyncio.timeout(SETTLE_TIMEOUT_S):
-            queue = await channel.get_queue(QUEUE, ensure=False)
+            queue = await channel.get_queue(self._consuming.topology.queue, ensure=False)
             await queue.consume(arrived)
         return arrivals
 
@@ -99,14 +98,14 @@ class RabbitMqCallLogConsumer:
         with rabbitmq_errors():
             async with asyncio.timeout(_DEPTH_TIMEOUT_S):
                 channel = await (await self._side.open()).get_underlay_channel()
-                answer = await channel.queue_declare(QUEUE, passive=True)
+                answer = await channel.queue_declare(self._side.topology.queue, passive=True)
         return answer.message_count or 0
 
 
-class RabbitMqLogDelivery:
-    """Plays LogDelivery. It belongs to the channel it came by: when that is gone, it comes again by another one."""
+class RabbitMqDelivery:
+    """Plays BatchDelivery. It belongs to the channel it came by: when that is gone, it comes again by another one."""
 
-    def __init__(self, message: AbstractIncomingMessage, dead_letters: LogChannel) -> None:
+    def __init__(self, message: AbstractIncomingMessage, dead_letters: BatchChannel) -> None:
         self.body = message.body
         self.redelivered = bool(message.redelivered)
         self._message = message
@@ -129,34 +128,35 @@ class RabbitMqLogDelivery:
 
     async def dead_letter(self, record: bytes, reason: str) -> None:
         routing_key = self._message.routing_key or ""
-        await _publish(self._dead_letters, DEAD, routing_key, record, {"x-reason": reason[:1000]}, PUBLISH_TIMEOUT_S)
+        dead, headers = self._dead_letters.topology.dead, {"x-reason": reason[:1000]}
+        await _publish(self._dead_letters, dead, routing_key, record, headers, PUBLISH_TIMEOUT_S)
 
 
 @asynccontextmanager
 async def open_rabbitmq_publisher(
-    url: str, *, timeout_s: float = PUBLISH_TIMEOUT_S
-) -> AsyncIterator[RabbitMqCallLogPublisher]:
+    url: str, topology: QueueTopology, *, timeout_s: float = PUBLISH_TIMEOUT_S
+) -> AsyncIterator[RabbitMqBatchPublisher]:
     """url: `amqp://user:password@host:port/vhost`. Connects at the first batch."""
-    channel = LogChannel(url)
+    channel = BatchChannel(url, topology)
     try:
-        yield RabbitMqCallLogPublisher(channel, timeout_s=timeout_s)
+        yield RabbitMqBatchPublisher(channel, timeout_s=timeout_s)
     finally:
         await channel.close()
 
 
 @asynccontextmanager
-async def open_rabbitmq_consumer(url: str) -> AsyncIterator[RabbitMqCallLogConsumer]:
+async def open_rabbitmq_consumer(url: str, topology: QueueTopology) -> AsyncIterator[RabbitMqBatchConsumer]:
     """Connects when deliveries are asked for."""
-    consuming, side = LogChannel(url, prefetch=PREFETCH), LogChannel(url)
+    consuming, side = BatchChannel(url, topology, prefetch=PREFETCH), BatchChannel(url, topology)
     try:
-        yield RabbitMqCallLogConsumer(consuming, side)
+        yield RabbitMqBatchConsumer(consuming, side)
     finally:
         await consuming.close()
         await side.close()
 
 
 async def _publish(
-    via: LogChannel, exchange: str, routing_key: str, body: bytes, headers: dict[str, str], timeout_s: float
+    via: BatchChannel, exchange: str, routing_key: str, body: bytes, headers: dict[str, str], timeout_s: float
 ) -> None:
     channel: AbstractChannel | None = None
     try:

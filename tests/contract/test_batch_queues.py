@@ -1,18 +1,24 @@
-"""The log queue keeps its promises in one process and over RabbitMQ alike."""
+"""The queues of call logs and of charges keep their promises in one process and over RabbitMQ alike."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 import aio_pika
 import pytest
 
-from openplatform.adapters.backends import open_log_consumer, open_log_publisher
+from openplatform.adapters.backends import (
+    open_charge_consumer,
+    open_charge_publisher,
+    open_log_consumer,
+    open_log_publisher,
+)
+from openplatform.adapters.batch_queue_memory import MemoryBatchPublisher
 from openplatform.adapters.embedded import Embedded
-from openplatform.adapters.rabbitmq_topology import DEAD, PREFETCH
+from openplatform.adapters.rabbitmq_topology import CALL_LOGS, CHARGES, PREFETCH, QueueTopology
 from openplatform.errors import PlatformUnavailable, SettingsError
-from openplatform.ports import CallLogConsumer, CallLogPublisher, LogDelivery
+from openplatform.ports import BatchDelivery, CallLogConsumer, CallLogPublisher
 
 WAIT_S = 20
 
@@ -21,47 +27,77 @@ WAIT_S = 20
 class Queue:
     """Both ends of a queue that nobody else uses, and a look at its dead letters."""
 
-    url: str
-    embedded: Embedded
     publisher: CallLogPublisher
     consumer: CallLogConsumer
     dead_letters: Callable[[], Awaitable[list[tuple[str, bytes]]]]
+    open_consumer: Callable[[], AbstractAsyncContextManager[CallLogConsumer]]
+
+
+KINDS = {
+    "logs": (open_log_publisher, open_log_consumer, CALL_LOGS),
+    "charges": (open_charge_publisher, open_charge_consumer, CHARGES),
+}
+
+
+@asynccontextmanager
+async def open_queue(request: pytest.FixtureRequest, kind: str, store: str) -> AsyncIterator[Queue]:
+    """An empty queue of this kind in this store."""
+    embedded = Embedded()
+    url = "memory://" if store == "memory" else request.getfixturevalue("rabbitmq_url")
+    open_publisher, open_consumer, names = KINDS[kind]
+
+    async def dead_letters() -> list[tuple[str, bytes]]:
+        if store == "memory":
+            return list(embedded.dead_letters if kind == "logs" else embedded.dead_charges)
+        return await dead_in_rabbitmq(url, names)
+
+    async with open_publisher(url, embedded) as publisher, open_consumer(url, embedded) as consumer:
+        yield Queue(publisher, consumer, dead_letters, lambda: open_consumer(url, embedded))
 
 
 @pytest.fixture(params=["memory", "rabbitmq"])
-async def queue(request: pytest.FixtureRequest) -> AsyncIterator[Queue]:
-    """An empty queue in memory, and one in RabbitMQ."""
-    embedded = Embedded()
-    url = "memory://" if request.param == "memory" else request.getfixturevalue("rabbitmq_url")
-
-    async def dead_letters() -> list[tuple[str, bytes]]:
-        if request.param == "memory":
-            return list(embedded.dead_letters)
-        return await dead_in_rabbitmq(url)
-
-    async with open_log_publisher(url, embedded) as publisher, open_log_consumer(url, embedded) as consumer:
-        yield Queue(url, embedded, publisher, consumer, dead_letters)
+def store(request: pytest.FixtureRequest) -> str:
+    """In the process, and in RabbitMQ."""
+    return str(request.param)
 
 
-async def dead_in_rabbitmq(url: str) -> list[tuple[str, bytes]]:
+@pytest.fixture(params=["logs", "charges"])
+async def queue(request: pytest.FixtureRequest, store: str) -> AsyncIterator[Queue]:
+    async with open_queue(request, request.param, store) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def log_queue(request: pytest.FixtureRequest, store: str) -> AsyncIterator[Queue]:
+    async with open_queue(request, "logs", store) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def charge_queue(request: pytest.FixtureRequest, store: str) -> AsyncIterator[Queue]:
+    async with open_queue(request, "charges", store) as opened:
+        yield opened
+
+
+async def dead_in_rabbitmq(url: str, names: QueueTopology = CALL_LOGS) -> list[tuple[str, bytes]]:
     """(reason, record) of what lies in the dead-letter queue, taken out."""
     found = []
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
-        dead = await channel.get_queue(DEAD)
+        dead = await channel.get_queue(names.dead)
         while (message := await dead.get(fail=False)) is not None:
             await message.ack()
             found.append((str(message.headers["x-reason"]), message.body))
     return found
 
 
-async def take(deliveries: AsyncIterator[LogDelivery], count: int) -> list[LogDelivery]:
+async def take(deliveries: AsyncIterator[BatchDelivery], count: int) -> list[BatchDelivery]:
     """The next deliveries, or a failed test."""
     async with asyncio.timeout(WAIT_S):
         return [await anext(deliveries) for _ in range(count)]
 
 
-async def nothing_comes(deliveries: AsyncIterator[LogDelivery]) -> bool:
+async def nothing_comes(deliveries: AsyncIterator[BatchDelivery]) -> bool:
     """Whether half a second brings no delivery; closes the iteration."""
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.5):
@@ -168,20 +204,19 @@ async def test_single_records_go_to_the_dead_letters(queue: Queue) -> None:
     assert await queue.dead_letters() == [("strict_dynamic_mapping_exception: 字段", b"bad")]
 
 
-async def test_two_consumers_share_the_batches(queue: Queue) -> None:
-    """Two consumers get every batch once between them."""
+async def test_two_consumers_share_the_batches(log_queue: Queue) -> None:
+    """Two indexers get every batch once between them."""
     found: list[bytes] = []
 
-    async def settle(deliveries: AsyncIterator[LogDelivery]) -> None:
+    async def settle(deliveries: AsyncIterator[BatchDelivery]) -> None:
         async for delivery in deliveries:
             found.append(delivery.body)
             await delivery.ack()
 
-    url, embedded = queue.url, queue.embedded
-    async with open_log_consumer(url, embedded) as other, asyncio.timeout(WAIT_S):
-        tasks = [asyncio.create_task(settle(consumer.deliveries())) for consumer in (queue.consumer, other)]
+    async with log_queue.open_consumer() as other, asyncio.timeout(WAIT_S):
+        tasks = [asyncio.create_task(settle(consumer.deliveries())) for consumer in (log_queue.consumer, other)]
         for n in range(20):
-            await queue.publisher.publish(b"%d\n" % n, node=f"gw-{n}")
+            await log_queue.publisher.publish(b"%d\n" % n, node=f"gw-{n}")
         while len(found) < 20:
             await asyncio.sleep(0.05)
         for task in tasks:
@@ -190,11 +225,37 @@ async def test_two_consumers_share_the_batches(queue: Queue) -> None:
     assert sorted(found, key=int) == [b"%d\n" % n for n in range(20)]
 
 
+async def test_charges_have_one_consumer_at_a_time(charge_queue: Queue) -> None:
+    """The second consumer stands by; when the first goes, it gets first what that one had not settled, then the rest."""
+    for n in range(3):
+        await charge_queue.publisher.publish(b"%d\n" % n, node="gw-1")
+    async with charge_queue.open_consumer() as other, aclosing(other.deliveries()) as standing_by:
+        async with aclosing(charge_queue.consumer.deliveries()) as deliveries:
+            (first, *_) = await take(deliveries, 3)
+            waiting = asyncio.ensure_future(anext(standing_by))
+            assert not (await asyncio.wait([waiting], timeout=0.5))[0]
+            await charge_queue.publisher.publish(b"3\n", node="gw-1")
+            await first.ack()
+            assert not (await asyncio.wait([waiting], timeout=0.5))[0]
+        async with asyncio.timeout(WAIT_S):
+            bodies = [(await waiting).body] + [delivery.body for delivery in await take(standing_by, 2)]
+        assert bodies == [b"1\n", b"2\n", b"3\n"]
+
+
+async def test_an_empty_batch_arrives_after_everything_before_it(charge_queue: Queue) -> None:
+    """The mark that says "taken so far" keeps its place, also when what stands before it is given back."""
+    for body in (b"1\n", b"2\n", b""):
+        await charge_queue.publisher.publish(body, node="gw-1")
+    async with aclosing(charge_queue.consumer.deliveries()) as deliveries:
+        arrived = await take(deliveries, 3)
+        await arrived[0].ack()
+    async with aclosing(charge_queue.consumer.deliveries()) as deliveries:
+        assert [delivery.body for delivery in await take(deliveries, 2)] == [b"2\n", b""]
+
+
 async def test_a_full_queue_in_memory_refuses_at_once() -> None:
     """The in-process queue is bounded: what does not fit is refused as a broker's alarm would refuse it."""
-    from openplatform.adapters.call_log_queue_memory import MemoryCallLogPublisher
-
-    publisher = MemoryCallLogPublisher(Embedded(), max_waiting=1)
+    publisher = MemoryBatchPublisher(Embedded().log_batches, max_waiting=1)
     await publisher.publish(b"1\n", node="gw-1")
     with pytest.raises(PlatformUnavailable):
         await publisher.publish(b"2\n", node="gw-1")
@@ -203,9 +264,7 @@ async def test_a_full_queue_in_memory_refuses_at_once() -> None:
 @pytest.mark.parametrize("url", ["memory://", "redis://127.0.0.1"])
 async def test_a_queue_that_cannot_work_is_a_wrong_setting(url: str) -> None:
     """memory:// outside the all-in-one, or another technology's URL, is refused with the variable's name."""
-    with pytest.raises(SettingsError, match="PAILOU_RABBITMQ_URL"):
-        async with open_log_publisher(url, None):
-            pass
-    with pytest.raises(SettingsError, match="PAILOU_RABBITMQ_URL"):
-        async with open_log_consumer(url, None):
-            pass
+    for opening in (open_log_publisher, open_log_consumer, open_charge_publisher, open_charge_consumer):
+        with pytest.raises(SettingsError, match="PAILOU_RABBITMQ_URL"):
+            async with opening(url, None):
+                pass

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from gateway.log_buffer import LogBuffer
+from gateway.batch_buffer import BatchBuffer, to_queue
 from openplatform.errors import PLATFORM_UNAVAILABLE
 from openplatform.records import CallLog
 
@@ -32,7 +32,11 @@ class Broker:
         self.batches.append(msgspec.json.Decoder(CallLog).decode_lines(batch))
 
 
-async def emptied(buffer: LogBuffer) -> None:
+def buffer_to(broker: Broker, *, max_records: int) -> BatchBuffer[CallLog]:
+    return BatchBuffer(to_queue(broker, node="n"), what="call logs", max_records=max_records, flush_s=0.001)
+
+
+async def emptied(buffer: BatchBuffer[CallLog]) -> None:
     running = asyncio.create_task(buffer.run())
     async with asyncio.timeout(5):
         while buffer.waiting:
@@ -44,7 +48,7 @@ async def emptied(buffer: LogBuffer) -> None:
 async def test_batches_hold_500_records() -> None:
     """1,200 records make three messages, all of them confirmed and counted."""
     broker = Broker()
-    buffer = LogBuffer(broker, node="n", max_records=5000, flush_s=0.001)
+    buffer = buffer_to(broker, max_records=5000)
     for n in range(1200):
         buffer.offer(record(n))
     await emptied(buffer)
@@ -56,7 +60,7 @@ async def test_batches_hold_500_records() -> None:
 async def test_a_batch_is_sent_until_it_is_confirmed() -> None:
     """A broker that is away for a while costs no record."""
     broker = Broker(failures=2)
-    buffer = LogBuffer(broker, node="n", max_records=5000, flush_s=0.001)
+    buffer = buffer_to(broker, max_records=5000)
     buffer.offer(record(1))
     await emptied(buffer)
     assert (buffer.published, buffer.failed_attempts) == (1, 2)
@@ -65,7 +69,7 @@ async def test_a_batch_is_sent_until_it_is_confirmed() -> None:
 async def test_memory_is_bounded_and_the_oldest_go() -> None:
     """With nobody taking them, records past the bound push out the oldest, and each is counted."""
     broker = Broker()
-    buffer = LogBuffer(broker, node="n", max_records=600, flush_s=0.001)
+    buffer = buffer_to(broker, max_records=600)
     for n in range(1000):
         buffer.offer(record(n))
     assert (buffer.waiting, buffer.dropped) == (600, 400)
@@ -75,7 +79,7 @@ async def test_memory_is_bounded_and_the_oldest_go() -> None:
 
 async def test_a_flush_ends_in_time() -> None:
     """A broker that never comes back does not hold up the end; what is left is said."""
-    buffer = LogBuffer(Broker(failures=10**6), node="n", max_records=600, flush_s=0.001)
+    buffer = buffer_to(Broker(failures=10**6), max_records=600)
     buffer.offer(record(1))
     assert await buffer.flush(timeout_s=0.05) == 1
 
@@ -83,7 +87,7 @@ async def test_a_flush_ends_in_time() -> None:
 async def test_a_batch_that_can_never_be_sent_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     """A record that has no JSON form costs its batch, which is said and counted; later batches go on."""
     broker = Broker()
-    buffer = LogBuffer(broker, node="n", max_records=5000, flush_s=0.001)
+    buffer = buffer_to(broker, max_records=5000)
     poison = record(1)
     poison.requestContent = "\ud800"
     buffer.offer(poison)

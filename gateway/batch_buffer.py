@@ -1,49 +1,63 @@
-"""Call logs on their way out of the process: a bounded buffer, batches, confirmed by the broker; offering never waits."""
+"""Records on their way out of the process: a bounded buffer, batches, sent until they are confirmed; offering never waits."""
 
 import asyncio
 import logging
 import random
 from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from openplatform.errors import PlatformUnavailable
-from openplatform.ports import CallLogPublisher
-from openplatform.records import CallLog
+from openplatform.ports import CallLogPublisher, ChargePublisher
 
+R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 BATCH_RECORDS = 500
-"""One message's bound, agreed with the indexer."""
+"""One batch's bound, agreed with those who read the queues."""
 BATCHES_UNDER_WAY = 8
 """Batches sent and not yet confirmed: enough to hide a confirm of some ms at 20,000 calls/s."""
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
 
 
-class LogBuffer:
-    """Collects records and publishes them as NDJSON.
+def to_queue(publisher: CallLogPublisher | ChargePublisher, *, node: str) -> Callable[[Sequence[Any]], Awaitable[None]]:
+    """What sends a batch of records into a queue, as NDJSON."""
+    encoder = msgspec.json.Encoder()
 
-    max_records bounds memory: past it the oldest record is dropped and counted. flush_s: how long a record waits for its batch to
-    fill. A batch that the broker did not confirm is sent again until it is; the indexer drops what it has already.
+    async def send(records: Sequence[Any]) -> None:
+        await publisher.publish(encoder.encode_lines(records), node=node)
+
+    return send
+
+
+class BatchBuffer(Generic[R]):
+    """Collects records and sends them in batches.
+
+    send: raises PlatformUnavailable when the batch has to be sent again, which it is until it goes through: the reader drops what
+    it has already; what: names the records in the process log; max_records bounds memory: past it the oldest record is dropped
+    and counted; flush_s: how long a record waits for its batch to fill.
     """
 
-    def __init__(self, publisher: CallLogPublisher, *, node: str, max_records: int, flush_s: float) -> None:
-        self._publisher = publisher
-        self._node = node
+    def __init__(
+        self, send: Callable[[Sequence[R]], Awaitable[None]], *, what: str, max_records: int, flush_s: float
+    ) -> None:
+        self._send = send
+        self._what = what
         self._max_records = max_records
         self._flush_s = flush_s
-        self._records: deque[CallLog] = deque()
+        self._records: deque[R] = deque()
         self._full = asyncio.Event()
         self._slots = asyncio.Semaphore(BATCHES_UNDER_WAY)
         self._under_way: set[asyncio.Task[None]] = set()
-        self._encoder = msgspec.json.Encoder()
         self._unconfirmed = 0
         self.dropped = 0
         self.published = 0
         self.failed_attempts = 0
 
-    def offer(self, record: CallLog) -> None:
+    def offer(self, record: R) -> None:
         """Takes a record; never waits, never fails."""
         records = self._records
         records.append(record)
@@ -56,11 +70,11 @@ class LogBuffer:
 
     @property
     def waiting(self) -> int:
-        """Records that the broker has not confirmed yet."""
+        """Records that are not confirmed yet."""
         return len(self._records) + self._unconfirmed
 
     async def run(self) -> None:
-        """Publishes until cancelled."""
+        """Sends until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(self._flush_s):
@@ -70,7 +84,7 @@ class LogBuffer:
             self._full.clear()
             while self._records:
                 await self._slots.acquire()
-                task = asyncio.create_task(self._publish(self._take()))
+                task = asyncio.create_task(self._deliver(self._take()))
                 self._under_way.add(task)
                 task.add_done_callback(self._settled)
 
@@ -86,27 +100,25 @@ class LogBuffer:
     async def _send_rest(self) -> None:
         while self._records or self._under_way:
             while self._records:
-                await self._publish(self._take())
+                await self._deliver(self._take())
             if self._under_way:
                 await asyncio.wait(self._under_way)
 
-    def _take(self) -> list[CallLog]:
+    def _take(self) -> list[R]:
         records = self._records
         batch = [records.popleft() for _ in range(min(BATCH_RECORDS, len(records)))]
         self._unconfirmed += len(batch)
         return batch
 
-    async def _publish(self, records: list[CallLog]) -> None:
+    async def _deliver(self, records: list[R]) -> None:
         pause_s = FIRST_PAUSE_S
-        body = b""
         while True:
             try:
-                body = body or self._encoder.encode_lines(records)
-                await self._publisher.publish(body, node=self._node)
+                await self._send(records)
             except PlatformUnavailable as error:
                 self.failed_attempts += 1
                 if pause_s == FIRST_PAUSE_S:
-                    log.warning("call logs wait for the broker: %s", error.sub_msg)
+                    log.warning("%s wait for their way: %s", self._what, error.sub_msg)
                 await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))  # noqa: S311  # jitter, no secret
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             except Exception:
@@ -123,4 +135,4 @@ class LogBuffer:
         self._under_way.discard(task)
         self._slots.release()
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a batch of call logs was lost to a fault", exc_info=error)
+            log.error("a batch of %s was lost to a fault", self._what, exc_info=error)
