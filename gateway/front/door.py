@@ -5,15 +5,17 @@ import resource
 from collections import Counter
 
 from gateway.front.bounds import FrontBounds
+from gateway.front.known_heads import KnownHeads
 
 
 class Door:
-    """held_bytes: bodies on their way in, of all connections."""
+    """held_bytes: bodies on their way in, of all connections; heads: what all of them have learned."""
 
     def __init__(self, bounds: FrontBounds) -> None:
         self._bounds = bounds
         self._connections: Counter[str] = Counter()
         self.held_bytes = 0
+        self.heads = KnownHeads()
 
     def admits(self, address: str, descriptor: int) -> bool:
         """Whether one more connection from the address is served; `leaves` must follow if so. descriptor: its file number."""

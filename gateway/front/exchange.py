@@ -9,8 +9,8 @@ from urllib.parse import unquote
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from gateway.front.reader import Request
 from gateway.front.refusal import BARE_ANSWERS
+from gateway.front.request import Request
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,9 @@ from gateway.front.deadline import Deadline
 from gateway.front.door import Door
 from gateway.front.exchange import Exchange
 from gateway.front.lane import LANE, Lane, render
-from gateway.front.reader import Request, RequestReader
+from gateway.front.reader import RequestReader
 from gateway.front.refusal import BARE_ANSWERS, Refused
+from gateway.front.request import Request
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
         self._base_scope = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
@@ -173,10 +175,6 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
             lines = [b"%b: %b\r\n" % header for header in headers if header[0] != b"connection"]
             self._default_head = (headers, b"".join(lines), (b"connection", b"close") in headers)
         return self._default_head
-
-    @property
-    def _address(self) -> str:
-        return self.client[0] if self.client else ""
 
     def _on_request(self, request: Request) -> None:
         if self._timed_part:

@@ -12,25 +12,7 @@ from gateway.front.bounds import FrontBounds
 from gateway.front.door import Door
 from gateway.front.headers import EXPECT, FRAMING, HOST, LENGTH, PLAIN, TRANSFER
 from gateway.front.refusal import Refused
-
-Headers = list[tuple[bytes, bytes]]
-
-
-class Request:
-    """A whole request. version: "1.0" or "1.1"; path and query: as sent, still escaped; headers: names in lower case."""
-
-    __slots__ = ("body", "headers", "keep_alive", "method", "path", "query", "version")
-
-    def __init__(
-        self, method: str, path: bytes, query: bytes, version: str, headers: Headers, body: bytes, keep_alive: bool
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.version = version
-        self.headers = headers
-        self.body = body
-        self.keep_alive = keep_alive
+from gateway.front.request import Headers, Request
 
 
 class RequestReader:
@@ -41,7 +23,7 @@ class RequestReader:
     """
 
     __slots__ = (
-        "_body_bytes", "_body_read_bytes", "_bounds", "_chunks", "_door", "_dropped_bytes", "_dropped_headers",
+        "_body_bytes", "_body_read_bytes", "_bounds", "_chunks", "_completed", "_door", "_dropped_bytes", "_dropped_headers",
         "_earlier_bytes", "_first_bytes", "_headers", "_held_bytes", "_hosts", "_is_chunked", "_is_expecting", "_is_unusual",
         "_keep_alive", "_length", "_method", "_parser", "_path", "_query", "_read_bytes", "_request_headers", "_send_continue",
         "_url", "_version", "_when_whole", "head_is_whole", "is_receiving",
@@ -66,12 +48,18 @@ class RequestReader:
         self._held_bytes = 0  # our part of what the door counts
         self._read_bytes = 0
         self._is_unusual = True
+        self._keep_alive = True
         self.on_message_begin()
         self.is_receiving = False
 
     def feed(self, data: bytes) -> None:
         """Takes the next bytes; raises Refused."""
+        is_beginning = not self.is_receiving and self._keep_alive
+        if is_beginning and (request := self._door.heads.recognise(data)) is not None:
+            self._when_whole(request)
+            return
         self._read_bytes = len(data)
+        self._completed = 0
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -82,6 +70,8 @@ class RequestReader:
             raise Refused(400) from None
         if self.is_receiving:
             self._count()
+        elif is_beginning and self._completed == 1 and self._keep_alive and self._body_bytes:
+            self._door.heads.learn(data, self._whole(b""), self._body_bytes)
 
     def drop(self) -> None:
         """Forgets the request that is not whole: it will not be."""
@@ -174,21 +164,24 @@ class RequestReader:
         self.is_receiving = False
         chunks = self._chunks
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._chunks = []  # an idle connection holds no body
         if self._held_bytes:
             self._release()
-        self._when_whole(
-            Request(
-                self._method.decode("ascii"),
-                self._path,
-                self._query,
-                self._version,
-                self._request_headers,
-                body,
-                self._keep_alive,
-            )
-        )
+        self._completed += 1
+        self._when_whole(self._whole(body))
 
     # --- inside
+
+    def _whole(self, body: bytes) -> Request:
+        return Request(
+            self._method.decode("ascii"),
+            self._path,
+            self._query,
+            self._version,
+            self._request_headers,
+            body,
+            self._keep_alive,
+        )
 
     def _note(self, name: bytes, value: bytes) -> None:
         """Takes down a header that decides about framing; llhttp has refused lengths that are odd, or come twice."""
