@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PYTHON
 
-.PHONY: run test test-fast check bench lock clean
+.PHONY: run test test-fast check bench faults lock clean
 
 run:  ## the whole platform in one process, with demo data: make run ARGS="--reset"
 	@scripts/venv run
@@ -27,6 +27,11 @@ bench:  ## CPU per request beside nginx's, measured in the same run
 	@scripts/venv dev
 	@scripts/install-test-servers
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+faults:  ## every fault of docs/reliability.md with a minute of load each; writes its table: make faults ARGS="-k r1"
+	@scripts/venv dev
+	@scripts/install-test-servers
+	@scripts/faults $(ARGS)
 
 lock:  ## write the lock files from pyproject.toml: make lock ARGS=--upgrade
 	@scripts/venv dev

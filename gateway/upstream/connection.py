@@ -118,6 +118,7 @@ class Connection(asyncio.Protocol):
         """Nobody waits for this answer any more: closes the connection, unless the answer has come already."""
         if self._waiter is waiter:
             self._waiter = None
+            self._chunks = []
             self._transport.abort()
         elif waiter.done() and not waiter.cancelled():
             failure = waiter.exception()  # taken notice of, or asyncio would report it as lost
@@ -228,7 +229,8 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         waiter, self._waiter = self._waiter, None
-        chunks = self._chunks
+        # Not kept with the connection: the parser and it hold each other, and only the collector frees them together.
+        chunks, self._chunks = self._chunks, []
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         answer = UpstreamAnswer(self._status, body, self._type, self._encoding)
         if self._is_kept and not self._surplus:
@@ -241,6 +243,7 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, failure: AttemptFailed) -> None:
         waiter, self._waiter = self._waiter, None
+        self._chunks = []
         self._transport.abort()
         if waiter is not None and not waiter.done():
             waiter.set_exception(failure)

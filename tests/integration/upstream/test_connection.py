@@ -1,8 +1,10 @@
 """One exchange with a service: what counts as an answer, and what ends it."""
 
 import asyncio
+import gc
 import socket
 import time
+import tracemalloc
 
 import pytest
 
@@ -249,3 +251,20 @@ async def test_a_caller_that_leaves_takes_its_connection_with_it() -> None:
         said = await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=True)
         assert said.body == b'{"fast":1}'
         assert service.connections == 2
+
+
+async def test_a_refused_answer_leaves_nothing_in_memory() -> None:
+    """Of an answer past its bound nothing is kept, though the collector of cycles does not run between calls."""
+    conversation = saying(CHUNKED, *(b"100000\r\n" + b"x" * 2**20 + b"\r\n" for _ in range(4)))
+    bounds = UpstreamBounds(max_answer_bytes=2**20 * 2)
+    gc.disable()
+    try:
+        await refusal(conversation, bounds=bounds)
+        tracemalloc.start()
+        for _ in range(5):
+            await refusal(conversation, bounds=bounds)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert kept < 2**20 * 4

@@ -1,0 +1,42 @@
+"""The rows in order, and the table of docs/reliability.md that `make faults` fills with what it measured."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+BEGINS, ENDS = "<!-- figures: written by make faults -->", "<!-- end of figures -->"
+
+ROWS: Mapping[str, tuple[str, str]] = {
+    "R1": ("Redis killed with -9", "calls go on within local limits; nobody is called a stranger; used again within 2 s"),
+    "R2": ("Redis hangs (SIGSTOP)", "as R1; a call waits 50 ms at most, then none"),
+    "R3": ("Redis answers 200 ms late", "as R1; descriptors at most doubled"),
+    "U4": ("service answers rubbish", "error 15, nothing of it leaks, other APIs untouched"),
+    "U5": ("answer of 1 GB, gzip bomb", "error 15; memory of a process grows by less than 64 MB"),
+    "U6": ("service answers byte by byte", "error 15 at the API's deadline"),
+    "U7": ("service redirects to the metadata address, or to us", "error 15; no connection is made there"),
+    "U9": ("connection reset after a write was sent", "never repeated; error 15, remote-result-unknown"),
+}  # fmt: skip
+"""Row id → the fault, the promise."""
+
+
+def figures_of(report: Path) -> dict[str, str]:
+    """Row id → its measured cells, from the lines that the rows wrote."""
+    cells = {}
+    for line in report.read_text().splitlines():
+        ran = json.loads(line)
+        said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in ran["figures"].items())
+        cells[ran["row"]] = f"{said} | {'60 s' if ran['full'] else 'short'} | {ran['date']} |"
+    return cells
+
+
+def filled(page: str, measured: Mapping[str, str]) -> str:
+    """The page with these rows' cells; rows that did not run keep theirs."""
+    head, _, rest = page.partition(BEGINS)
+    old, _, tail = rest.partition(ENDS)
+    known = {found[1]: found[2] for found in re.finditer(r"^\| (\w+) \|[^|]*\|[^|]*\| (.*)$", old, re.MULTILINE)}
+    lines = ["", "| row | fault | promise | measured | load | date |", "|---|---|---|---|---|---|"]
+    for row, (fault, promise) in ROWS.items():
+        lines.append(f"| {row} | {fault} | {promise} | {measured.get(row) or known.get(row) or 'not yet | | |'}")
+    return head + BEGINS + "\n".join(lines) + "\n" + ENDS + tail
