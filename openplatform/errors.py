@@ -124,6 +124,14 @@ APP_LIMITED = ErrorKind(
     CallRejected, 7, "App Call Limited", "accesscontrol.limited-by-app-access-count",
     "This ban will last for {seconds} more seconds", 429, "the app's limit per day or per minute is reached",
 )  # fmt: skip
+API_LIMITED = ErrorKind(
+    CallRejected, 7, "App Call Limited", "accesscontrol.limited-by-api-access-count",
+    "This ban will last for {seconds} more seconds", 429, "the API's limit over all apps is reached",
+)  # fmt: skip
+APP_API_LIMITED = ErrorKind(
+    CallRejected, 7, "App Call Limited", "accesscontrol.limited-by-app-api-access-count",
+    "This ban will last for {seconds} more seconds", 429, "the limit of this app's grant for the API is reached",
+)  # fmt: skip
 ACTION_NOT_ALLOWED = ErrorKind(
     CallRejected, 9, "Http Action Not Allowed", "", "use GET or POST", 405, "an HTTP method other than GET and POST"
 )
@@ -134,6 +142,10 @@ UNKNOWN_ERROR = ErrorKind(
 PLATFORM_UNAVAILABLE = ErrorKind(
     PlatformUnavailable, 10, "Service Currently Unavailable", "isp.platform-unavailable",
     "the platform is busy, repeat the call later", 503, "a store of ours is down or the process is stopping",
+)  # fmt: skip
+INSUFFICIENT_BALANCE = ErrorKind(
+    CallRejected, 11, "Insufficient isv permissions", "isv.insufficient-balance",
+    "the balance does not cover this call's price: recharge it", 402, "an API with a price, and too little to spend",
 )  # fmt: skip
 REMOTE_CONNECTION_ERROR = ErrorKind(
     UpstreamFailed, 15, "Remote service error", "isp.top-remote-connection-error", "the service could not be reached", 502,

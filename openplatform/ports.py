@@ -23,6 +23,7 @@ from openplatform.records import (
     QuotaRequest,
     QuotaUse,
     QuotaVerdict,
+    Reservation,
     TokenHash,
 )  # fmt: skip
 
@@ -71,10 +72,14 @@ class SessionStore(Protocol):
 
 
 class QuotaCounter(Protocol):
-    """Limits, exact over any number of processes, and today's ranking in the same step."""
+    """Limits and prepaid balances, exact over any number of processes, and today's ranking in the same step."""
 
-    def admit(self, request: QuotaRequest) -> Awaitable[QuotaVerdict]:
-        """Decides and counts atomically. Never repeated after a lost answer: it may under-admit, never over-admit."""
+    def admit(self, request: QuotaRequest, reservation: Reservation | None = None) -> Awaitable[QuotaVerdict]:
+        """Decides, counts and reserves atomically: nothing is spent unless every rule passes and the balance has the price.
+
+        Never repeated after a lost answer: it may under-admit, never over-admit. Raises PlatformUnavailable also for a
+        reservation whose customer's balance the store does not know.
+        """
 
     async def used(self, app_keys: Sequence[str]) -> Sequence[QuotaUse]:
         """Each app's use now, in the order asked."""
@@ -91,6 +96,35 @@ class UsedSignatures(Protocol):
 
     async def give_back(self, app_key: str, sign: str, *, by: str) -> None:
         """Takes the mark away if it is this request's own."""
+
+
+class Balances(Protocol):
+    """What customers can spend: money (as SQL has it) − pending (prices of calls that are under way or not booked yet).
+
+    A reservation is made by QuotaCounter.admit. Every step may be repeated: what is done already changes nothing.
+    """
+
+    async def settle(self, customer_id: int, request_id: str) -> bool:
+        """The call was answered: its price stays set aside until it is booked, and expires no more. False = no such reservation."""
+
+    async def release(self, customer_id: int, request_id: str) -> bool:
+        """The call is not charged: its price can be spent again. False = no such reservation."""
+
+    async def book(self, customer_id: int, *, money_fen: int, seq: int, request_ids: Sequence[str] = ()) -> bool:
+        """What SQL says after it has booked these calls (or a recharge): takes the money over and forgets their reservations.
+
+        seq: id of the newest ledger row that money_fen holds; an older one than is known changes no money. False = the store
+        does not know this balance (it lost its data): it stays unknown until `put`.
+        """
+
+    async def put(self, customer_id: int, *, money_fen: int, seq: int) -> None:
+        """The same, and makes the balance known if it is not: for a new customer, or when no charge is on its way any more."""
+
+    async def expire(self, limit: int = 1000) -> Sequence[tuple[int, str]]:
+        """Gives back reservations whose time is over, at most so many: (customer_id, request_id) of those that were."""
+
+    async def spendable(self, customer_ids: Sequence[int]) -> Sequence[int | None]:
+        """Each customer's money − pending, fen, in the order asked; None = the store does not know it."""
 
 
 class ApiRanking(Protocol):

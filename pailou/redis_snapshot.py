@@ -18,7 +18,13 @@ import fakeredis
 import msgspec
 
 from openplatform.adapters.embedded import Embedded
-from openplatform.adapters.redis_keys import APP_QUOTA_PREFIX, FENCE_PREFIX, RANK_PREFIX
+from openplatform.adapters.redis_keys import (
+    API_QUOTA_PREFIX,
+    APP_QUOTA_PREFIX,
+    FENCE_PREFIX,
+    GRANT_QUOTA_PREFIX,
+    RANK_PREFIX,
+)
 from openplatform.lifetime import running
 
 log = logging.getLogger(__name__)
@@ -27,7 +33,7 @@ SAVE_EVERY_S = 1.0
 """What a process killed without warning may lose."""
 COST_SHARE = 20
 """Saving waits at least this many times as long as the last save took: at most 5 % of the process, however many keys."""
-KEPT = (APP_QUOTA_PREFIX, RANK_PREFIX, FENCE_PREFIX)
+KEPT = (APP_QUOTA_PREFIX, API_QUOTA_PREFIX, GRANT_QUOTA_PREFIX, RANK_PREFIX, FENCE_PREFIX)
 
 
 class Entry(msgspec.Struct, array_like=True):

@@ -6,119 +6,39 @@ spent, so that the counter may under-admit and never over-admits.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 from redis.exceptions import NoScriptError
 
+from openplatform.adapters.quota_redis_script import RULES, SCRIPT, SCRIPT_SHA, UNKNOWN_BALANCE
 from openplatform.adapters.redis_client import RedisClient, redis_errors
-from openplatform.adapters.redis_keys import APP_QUOTA_PREFIX, RANK_PREFIX
+from openplatform.adapters.redis_keys import (
+    API_QUOTA_PREFIX,
+    APP_QUOTA_PREFIX,
+    BALANCE_PREFIX,
+    GRANT_QUOTA_PREFIX,
+    PENDING_EXPIRY,
+    PENDING_PREFIX,
+    RANK_PREFIX,
+)
 from openplatform.adapters.redis_wire import RedisWire
 from openplatform.errors import PLATFORM_UNAVAILABLE, OpenPlatformError
 from openplatform.ports import Clock
-from openplatform.records import QuotaRequest, QuotaUse, QuotaVerdict
+from openplatform.records import QuotaRequest, QuotaUse, QuotaVerdict, Reservation
 
 log = logging.getLogger(__name__)
-
-# Why 61 buckets: with 60 one-second buckets, one 60.0-s window was seen to admit twice the limit; with 61 exactly the limit.
-# A window is seconds now-60 … now; `last` never goes back, so that a Redis clock that steps back opens no second window.
-SCRIPT = """
-local ask = cjson.decode(ARGV[1])
-local wall = tonumber(redis.call('TIME')[1])
-local days, states, ranks, verdicts = ask.days, {}, {}, {}
-local nd = #days
-
-local function day_of(now)
-  for i = 1, nd do
-    if now < days[i][2] then return i end
-  end
-  return nd
-end
-
-local function load(i)
-  local key = KEYS[nd + i]
-  local row = redis.call('HMGET', key, 'day', 'used', 'last', 'sum')
-  local last = tonumber(row[3]) or 0
-  local now = math.max(wall, last)
-  local d = day_of(now)
-  local st = {key = key, now = now, d = d, used = 0, sum = tonumber(row[4]) or 0, added = 0, moved = false}
-  if row[1] == days[d][3] then st.used = tonumber(row[2]) or 0 end
-  if now > last and st.sum > 0 then
-    st.moved = true
-    if now - last >= 61 then
-      redis.call('DEL', key)
-      st.sum = 0
-    else
-      local fields = {}
-      for s = last - 60, now - 61 do fields[#fields + 1] = tostring(s % 61) end
-      local counts = redis.call('HMGET', key, unpack(fields))
-      for j = 1, #fields do st.sum = st.sum - (tonumber(counts[j]) or 0) end
-      redis.call('HDEL', key, unpack(fields))
-    end
-  end
-  states[i] = st
-  return st
-end
-
-local function minute_wait(st, limit)
-  if limit < 1 then return 60 end
-  if not st.window then
-    st.window = {}
-    local fields = {}
-    for s = st.now - 60, st.now do fields[#fields + 1] = tostring(s % 61) end
-    local counts = redis.call('HMGET', st.key, unpack(fields))
-    for j = 1, 61 do st.window[j] = tonumber(counts[j]) or 0 end
-  end
-  local left = st.sum - limit
-  for j = 1, 60 do
-    left = left - st.window[j]
-    if left < 0 then return j end
-  end
-  return 61
-end
-
-for n, call in ipairs(ask.calls) do
-  local st = states[call[1]] or load(call[1])
-  local day, minute, reset = call[2], call[3], days[st.d][2] - st.now
-  if day >= 0 and st.used >= day then
-    verdicts[n] = {1, reset, st.used, st.sum, reset}
-  elseif minute >= 0 and st.sum >= minute then
-    verdicts[n] = {2, minute_wait(st, minute), st.used, st.sum, reset}
-  else
-    st.used, st.sum, st.added = st.used + 1, st.sum + 1, st.added + 1
-    local rank = ranks[st.d] or {}
-    rank[call[4]] = (rank[call[4]] or 0) + 1
-    ranks[st.d] = rank
-    verdicts[n] = {0, 0, st.used, st.sum, reset}
-  end
-end
-
-for _, st in pairs(states) do
-  if st.added > 0 then redis.call('HINCRBY', st.key, tostring(st.now % 61), st.added) end
-  if st.added > 0 or st.moved then
-    redis.call('HSET', st.key, 'day', days[st.d][3], 'used', st.used, 'last', st.now, 'sum', st.sum)
-    redis.call('EXPIRE', st.key, 172800)
-  end
-end
-for d, rank in pairs(ranks) do
-  for api, calls in pairs(rank) do redis.call('ZINCRBY', KEYS[d], calls, ask.apis[api]) end
-  redis.call('EXPIRE', KEYS[d], 2678400)
-end
-return cjson.encode(verdicts)
-"""
-SCRIPT_SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 MAX_BATCH = 500
 """A script blocks Redis for about 2 µs a call: 500 keep every other client's wait near a millisecond."""
 STORE_REST_S = 1.0
 """After a failure calls are refused at once for this long, so that they do not queue up behind a hung Redis."""
 
-_RULES: tuple[Literal["", "day", "minute"], ...] = ("", "day", "minute")
+_Waiting = tuple[QuotaRequest, Reservation | None, "asyncio.Future[QuotaVerdict]"]
 
 
 class RedisQuotaCounter:
@@ -134,15 +54,15 @@ class RedisQuotaCounter:
         self._clock = clock
         self._zone = zone
         self._days = _Days(zone)
-        self._waiting: list[tuple[QuotaRequest, asyncio.Future[QuotaVerdict]]] = []
+        self._waiting: list[_Waiting] = []
         self._sender: asyncio.Task[None] | None = None
         self._resting_until = 0.0
 
-    def admit(self, request: QuotaRequest) -> asyncio.Future[QuotaVerdict]:
+    def admit(self, request: QuotaRequest, reservation: Reservation | None = None) -> "asyncio.Future[QuotaVerdict]":
         """Queues the call; the verdict comes with the next script. Fails with PlatformUnavailable when Redis does not answer."""
         loop = asyncio.get_running_loop()
         verdict: asyncio.Future[QuotaVerdict] = loop.create_future()
-        self._waiting.append((request, verdict))
+        self._waiting.append((request, reservation, verdict))
         if self._sender is None:
             self._sender = loop.create_task(self._send_all())
         return verdict
@@ -167,49 +87,41 @@ class RedisQuotaCounter:
         finally:
             self._sender = None
 
-    async def _send(self, batch: list[tuple[QuotaRequest, "asyncio.Future[QuotaVerdict]"]]) -> None:
+    async def _send(self, batch: list[_Waiting]) -> None:
         try:
             if self._clock.monotonic() < self._resting_until:
                 raise PLATFORM_UNAVAILABLE("redis: resting after a failure")
-            rows = await self._decide([request for request, _ in batch])
+            rows = await self._decide(batch)
         except Exception as error:  # whatever it is, nobody may be left waiting
             if not isinstance(error, OpenPlatformError):
                 log.exception("the limits could not be decided")
             if self._clock.monotonic() >= self._resting_until:
                 self._resting_until = self._clock.monotonic() + STORE_REST_S
-            for _, verdict in batch:
+            for _, _, verdict in batch:
                 if not verdict.done():
                     verdict.set_exception(error)
             return
-        for (_, verdict), (rule, wait, day_used, minute_used, reset) in zip(batch, rows, strict=True):
-            if not verdict.done():  # done already when its caller has left
-                verdict.set_result(
-                    QuotaVerdict(
-                        admitted=rule == 0,
-                        rule=_RULES[rule],
-                        retry_after_s=wait,
-                        day_used=day_used,
-                        minute_used=minute_used,
-                        day_reset_s=reset,
-                    )
+        for (_, _, verdict), (rule, wait, day_used, minute_used, reset) in zip(batch, rows, strict=True):
+            if verdict.done():  # its caller has left
+                continue
+            if rule == UNKNOWN_BALANCE:
+                verdict.set_exception(PLATFORM_UNAVAILABLE("redis: the customer's balance is not known yet"))
+                continue
+            verdict.set_result(
+                QuotaVerdict(
+                    admitted=rule == 0,
+                    rule=RULES[rule],
+                    retry_after_s=wait,
+                    day_used=day_used,
+                    minute_used=minute_used,
+                    day_reset_s=reset,
                 )
-
-    async def _decide(self, requests: list[QuotaRequest]) -> list[list[int]]:
-        apps: dict[str, int] = {}
-        apis: dict[str, int] = {}
-        calls = [
-            (
-                apps.setdefault(r.app_key, len(apps) + 1),
-                -1 if r.daily_limit is None else r.daily_limit,
-                -1 if r.minute_limit is None else r.minute_limit,
-                apis.setdefault(r.api_name, len(apis) + 1),
             )
-            for r in requests
-        ]
+
+    async def _decide(self, batch: list[_Waiting]) -> list[list[int]]:
         days = self._days.around(int(self._clock.now()))
-        keys = [RANK_PREFIX + name for _, _, name in days]
-        keys += [APP_QUOTA_PREFIX + app_key for app_key in apps]
-        ask = orjson.dumps({"days": days, "calls": calls, "apis": list(apis)})
+        keys, body = question(batch, days)
+        ask = orjson.dumps(body)
         with redis_errors():
             try:
                 answer = await self._command("EVALSHA", SCRIPT_SHA, len(keys), *keys, ask)
@@ -217,6 +129,62 @@ class RedisQuotaCounter:
                 answer = await self._command("EVAL", SCRIPT, len(keys), *keys, ask)
         rows: list[list[int]] = orjson.loads(answer)
         return rows
+
+
+def question(batch: list[_Waiting], days: list[tuple[int, int, str]]) -> tuple[list[str], dict[str, Any]]:
+    """KEYS and ARGV[1] of the script, as its module describes them."""
+    counters: dict[str, int] = {}
+    apis: dict[str, int] = {}
+    kinds: list[list[int]] = []
+    known: dict[int, int] = {}  # calls of one app to one API share their request: one look-up for each but the first
+    calls: list[int] = []
+    prices: list[tuple[int, Reservation]] = []
+    for request, reservation, _ in batch:
+        kind = known.get(id(request))
+        if kind is None:
+            kinds.append(_rules(request, counters, apis))
+            kind = known[id(request)] = len(kinds)
+        calls.append(kind)
+        if reservation is not None:
+            prices.append((len(calls), reservation))
+    keys = [RANK_PREFIX + name for _, _, name in days]
+    keys += counters
+    body: dict[str, Any] = {"days": days, "kinds": kinds, "calls": calls, "apis": list(apis)}
+    if prices:
+        keys.append(PENDING_EXPIRY)
+        body["expiry"] = len(keys)
+        balances: dict[int, int] = {}
+        body["prices"] = rows = []
+        for n, r in prices:
+            at = balances.get(r.customer_id)
+            if at is None:
+                keys += (f"{BALANCE_PREFIX}{r.customer_id}", f"{PENDING_PREFIX}{r.customer_id}")
+                at = balances[r.customer_id] = len(keys) - 1
+            rows.append((n, at, r.price_fen, r.request_id, r.customer_id, r.hold_s))
+    return keys, body
+
+
+def _rules(r: QuotaRequest, counters: dict[str, int], apis: dict[str, int]) -> list[int]:
+    rules = [
+        counters.setdefault(APP_QUOTA_PREFIX + r.app_key, len(counters) + 1),
+        apis.setdefault(r.api_name, len(apis) + 1),
+        -1 if r.daily_limit is None else r.daily_limit,
+        -1 if r.minute_limit is None else r.minute_limit,
+    ]
+    counts_api, counts_grant = r.counts_api, r.counts_grant
+    if counts_api or counts_grant:
+        api = grant = 0
+        if counts_api:
+            api = counters.setdefault(API_QUOTA_PREFIX + r.api_name, len(counters) + 1)
+        if counts_grant:
+            grant = counters.setdefault(f"{GRANT_QUOTA_PREFIX}{r.app_key}:{r.api_name}", len(counters) + 1)
+        rules += (api, _limit(r.api_second_limit), _limit(r.api_minute_limit), _limit(r.api_daily_limit))
+        rules += (grant, _limit(r.grant_daily_limit), _limit(r.grant_minute_limit))
+    return rules
+
+
+def _limit(limit: int | None) -> int:
+    return -1 if limit is None else limit
 
 
 class _Days:

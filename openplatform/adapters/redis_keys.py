@@ -3,6 +3,11 @@
 | key | type | lifetime | writer | reader |
 |---|---|---|---|---|
 | pailou:{adm}:app:<app_key> | hash: an app's day count and 61 one-second buckets | 2 days after the last call | gateway | gateway, admin |
+| pailou:{adm}:api:<API name> | hash: the same for an API with limits over all apps | 2 days after the last call | gateway | gateway |
+| pailou:{adm}:app-api:<app_key>:<API name> | hash: the same for a grant with limits | 2 days after the last call | gateway | gateway |
+| pailou:{adm}:balance:<customer id> | hash: money, seq (newest ledger row in it), pending, fen | none | admin, gateway | gateway, admin |
+| pailou:{adm}:pending:<customer id> | hash: request id → `price expiry`, expiry 0 = settled | none | gateway | admin |
+| pailou:{adm}:pending-expiry | zset: `customer request` → expiry of reservations, epoch s | none | gateway | admin |
 | pailou:{adm}:rank:<yyyymmdd> | zset: API name → accepted calls of the day | 31 days | gateway | admin |
 | pailou:{cat}:epoch | string: identity of the catalogue, missing = not complete | none | admin | gateway |
 | pailou:{cat}:version | string: number of the latest change | none | admin | gateway |
@@ -23,6 +28,11 @@ one tag only, so that all of this runs on a Redis Cluster too.
 
 RANK_PREFIX = "pailou:{adm}:rank:"
 APP_QUOTA_PREFIX = "pailou:{adm}:app:"
+API_QUOTA_PREFIX = "pailou:{adm}:api:"
+GRANT_QUOTA_PREFIX = "pailou:{adm}:app-api:"
+BALANCE_PREFIX = "pailou:{adm}:balance:"
+PENDING_PREFIX = "pailou:{adm}:pending:"
+PENDING_EXPIRY = "pailou:{adm}:pending-expiry"
 CATALOG_EPOCH = "pailou:{cat}:epoch"
 CATALOG_VERSION = "pailou:{cat}:version"
 CATALOG_CHANGES = "pailou:{cat}:changes"

@@ -17,7 +17,7 @@ from openplatform.records.catalogue import (
     SystemParam,
 )
 from openplatform.records.instances import Instance
-from openplatform.records.limits import Charge, QuotaRequest, QuotaUse, QuotaVerdict
+from openplatform.records.limits import Charge, QuotaRequest, QuotaUse, QuotaVerdict, Reservation, Rule
 from openplatform.records.mails import MAIL_ADDRESS, MAIL_SENDER, Mail
 from openplatform.records.record import ApiName, AppKey, Record, TokenHash
 
@@ -46,7 +46,9 @@ __all__ = [
     "QuotaUse",
     "QuotaVerdict",
     "Record",
+    "Reservation",
     "Route",
+    "Rule",
     "SystemParam",
     "TokenHash",
 ]

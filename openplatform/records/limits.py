@@ -4,6 +4,11 @@ from typing import Literal
 
 from openplatform.records.record import Record
 
+Rule = Literal[
+    "", "day", "minute", "api-second", "api-minute", "api-day", "app-api-day", "app-api-minute", "balance"
+]  # fmt: skip
+"""What refused a call: a limit of its app, of its API over all apps, of this app at this API, or its customer's balance."""
+
 
 class Charge(Record, frozen=True, kw_only=True):
     """One call that was answered and has its price: on its way from a gateway to the ledger. at_ms: epoch ms of the answer."""
@@ -17,24 +22,58 @@ class Charge(Record, frozen=True, kw_only=True):
 
 
 class QuotaRequest(Record, frozen=True, kw_only=True):
-    """One call that asks for admission. A limit of None is not checked."""
+    """The rules that calls of one app to one API ask admission by; calls may share it. A limit of None is not checked.
+
+    daily_limit, minute_limit: the app's; api_*: the API's over all apps; grant_*: this app's at this API. A day is one of the
+    platform's zone, a minute any 60 s, a second one of the clock's. Calls are counted for an API, or for an app at an API, only
+    while it has a limit of that kind: a limit that is set at noon counts from noon.
+    """
 
     app_key: str
     api_name: str
     daily_limit: int | None
     minute_limit: int | None
+    api_second_limit: int | None = None
+    api_minute_limit: int | None = None
+    api_daily_limit: int | None = None
+    grant_daily_limit: int | None = None
+    grant_minute_limit: int | None = None
+
+    @property
+    def counts_api(self) -> bool:
+        """Whether the API is limited over all apps."""
+        return (
+            self.api_second_limit is not None or self.api_minute_limit is not None or self.api_daily_limit is not None
+        )
+
+    @property
+    def counts_grant(self) -> bool:
+        """Whether this app is limited at this API."""
+        return self.grant_daily_limit is not None or self.grant_minute_limit is not None
+
+
+class Reservation(Record, frozen=True, kw_only=True):
+    """The price of one call, to be set aside from its customer's balance in the step that admits it.
+
+    hold_s: seconds after which it is given back if the call was neither settled nor released, by the store's clock.
+    """
+
+    customer_id: int
+    price_fen: int
+    request_id: str
+    hold_s: int
 
 
 class QuotaVerdict(Record, frozen=True, kw_only=True):
     """The answer to a QuotaRequest.
 
-    admitted: True = one call was counted, everywhere; rule: the limit that refused, "" when admitted; retry_after_s: seconds
-    until that limit lets a call through again, ≥ 1 when refused; *_used: calls counted in the day / the last 60 s, this one
-    included; day_reset_s: seconds until the day's counter starts again.
+    admitted: True = one call was counted, everywhere; rule: what refused, "" when admitted; retry_after_s: seconds until that
+    limit lets a call through again, ≥ 1 when a limit refused, 0 for the balance; *_used: the app's calls counted in the day / the
+    last 60 s, this one included; day_reset_s: seconds until the app's day starts again.
     """
 
     admitted: bool
-    rule: Literal["", "day", "minute"] = ""
+    rule: Rule = ""
     retry_after_s: int = 0
     day_used: int = 0
     minute_used: int = 0
