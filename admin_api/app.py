@@ -25,6 +25,7 @@ from admin_api.apis.endpoints.mappings import mapping_routes
 from admin_api.apis.endpoints.params import param_routes
 from admin_api.apps.endpoints.apps import app_routes
 from admin_api.apps.endpoints.customers import customer_routes
+from admin_api.apps.endpoints.grants import grant_routes
 from admin_api.apps.endpoints.secrets import secret_routes
 from admin_api.apps.endpoints.tokens import token_routes
 from admin_api.apps.jobs import retire_secrets
@@ -202,6 +203,7 @@ def _api_routers(
         account_routes(database, sessions, sign_in, resources.passwords, guard, zone),
         app_routes(database, resources.seal, resources.quota, zone),
         secret_routes(database, resources.seal, sign_in, zone),
+        grant_routes(database, zone),
         mapping_routes(database, zone),
         token_routes(database, resources.clock, zone),
         customer_routes(database, resources.passwords, zone),

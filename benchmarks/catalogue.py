@@ -74,6 +74,7 @@ class Catalogue:
                 inside_api_url="/orders/{order_id}",
                 enabled=True,
                 idempotent=True,
+                is_open=True,
             )
             records.append(("route", api_name, route, None))
         for number, caller in enumerate(self.callers):

@@ -4,14 +4,15 @@ from collections.abc import Awaitable, Callable
 
 from gateway.catalog import AppEntry, RouteEntry
 from openplatform.errors import OpenPlatformError
-from openplatform.records import QuotaVerdict
+from openplatform.records import Grant, QuotaVerdict
 
 
 class Call:
     """Fields are grouped by who writes them; a filter reads only what stages before it wrote."""
 
     __slots__ = (
-        "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "content_type", "error", "guarded_s", "headers", "http_method",
+        "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "content_type", "error", "grant", "guarded_s", "headers",
+        "http_method",
         "params", "query", "received_at", "remote_ip", "request_id", "route", "service_body", "service_ms",
         "signed_body", "simplify", "stamps", "started", "status", "too_large", "vender_id", "verdict",
     )  # fmt: skip
@@ -50,6 +51,8 @@ class Call:
         self.route: RouteEntry | None = None
         # IdentifyApp
         self.app: AppEntry | None = None
+        # CheckPermission: None = the API is open, and nothing in particular was granted
+        self.grant: Grant | None = None
         # AuthenticateSession: None when the API needs no session
         self.vender_id: int | None = None
         # LimitCalls

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 from gateway.built_in_routes import built_in_routes
+from openplatform.addresses import lies_in, parse_network
 from openplatform.errors import INVALID_ARGUMENT, MISSING_ARGUMENT, CatalogInvalid, PlatformUnavailable, SettingsError
 from openplatform.ports import CatalogReader
 from openplatform.protocol import SYSTEM_PARAMS, root_name
@@ -30,14 +31,25 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class AppEntry:
-    """An app, and its live secrets ready to check signatures with; they are unsealed at the app's first call."""
+    """An app, and its live secrets ready to check signatures with; they are unsealed at the app's first call.
 
-    __slots__ = ("_keys", "_seal", "app")
+    networks: where its calls may come from, () = anywhere. Raises CatalogInvalid for a network that is none.
+    """
+
+    __slots__ = ("_keys", "_seal", "app", "networks")
 
     def __init__(self, app: App, seal: Seal) -> None:
         self.app = app
         self._seal = seal
         self._keys: tuple[SigningKey, ...] | None = None
+        try:
+            self.networks = tuple(parse_network(cidr) for cidr in app.ip_allow) if app.ip_allow else ()
+        except ValueError as error:
+            raise CatalogInvalid(f"app {app.app_key}: ip_allow: {error}") from None
+
+    def admits(self, address: str) -> bool:
+        """Whether a call may come from this address."""
+        return not self.networks or lies_in(address, self.networks)
 
     @property
     def keys(self) -> tuple[SigningKey, ...]:

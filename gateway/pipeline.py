@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gateway.call import Call, Filter
 from gateway.filters.answer_built_in import AnswerBuiltIn
 from gateway.filters.authenticate_session import AuthenticateSession
+from gateway.filters.check_permission import CheckPermission
 from gateway.filters.count_call import CountCall
 from gateway.filters.guard_replay import GiveSignatureBack, GuardReplay
 from gateway.filters.identify_app import IdentifyApp
@@ -124,6 +125,7 @@ def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
             ValidateParams(r.catalog, r.clock, window_s=s.timestamp_window_s, max_params=s.max_params),
             IdentifyApp(r.catalog),
             VerifySign(),
+            CheckPermission(),
             AuthenticateSession(r.sessions, r.clock),
             LimitCalls(
                 r.quota,

@@ -6,6 +6,7 @@ A session is served from memory for at most 60 s and never past its expiry; a re
 import asyncio
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 from openplatform.ports import Clock, SessionStore
 from openplatform.records import AccessToken, TokenHash
@@ -14,6 +15,16 @@ from openplatform.records import AccessToken, TokenHash
 def token_hash(token: str) -> TokenHash:
     """What a token is known by everywhere but in the caller's hands: its SHA-256, hex."""
     return TokenHash(hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest())
+
+
+@lru_cache(maxsize=10_000)
+def scope_covers(scope: str, api_name: str, group: str) -> bool:
+    """Whether a session's scope holds an API: words joined by commas, each an API's name, the name of a group of APIs, or the
+    beginning of names, `open.order.*`. An empty scope holds everything that the app may call."""
+    return not scope or any(
+        word in (api_name, group) or (word.endswith(".*") and api_name.startswith(word[:-1]))
+        for word in scope.split(",")
+    )
 
 
 class Sessions:

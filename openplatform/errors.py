@@ -147,6 +147,16 @@ INSUFFICIENT_BALANCE = ErrorKind(
     CallRejected, 11, "Insufficient isv permissions", "isv.insufficient-balance",
     "the balance does not cover this call's price: recharge it", 402, "an API with a price, and too little to spend",
 )  # fmt: skip
+API_NOT_GRANTED = ErrorKind(
+    CallRejected, 11, "Insufficient isv permissions", "isv.permission-api-package-limit",
+    "this app may not call this API: ask the platform's operator to grant it", 403,
+    "the app holds no grant for an API that is not open, or the session's scope does not hold it",
+)  # fmt: skip
+ADDRESS_NOT_ALLOWED = ErrorKind(
+    CallRejected, 11, "Insufficient isv permissions", "isv.permission-ip-whitelist-limit",
+    "this app may not call from your address: ask the platform's operator to allow it", 403,
+    "the app has a list of addresses, and the caller's is not on it",
+)  # fmt: skip
 REMOTE_CONNECTION_ERROR = ErrorKind(
     UpstreamFailed, 15, "Remote service error", "isp.top-remote-connection-error", "the service could not be reached", 502,
     "no connection to the service, or it broke before the service can have acted",

@@ -83,15 +83,16 @@ class World:
     async def put_route(self, api_name: str, url: str, **fields: object) -> None:
         values: dict[str, object] = {
             "api_name": api_name, "service_id": "echo-service", "inside_api_url": url, "enabled": True, "timeout_ms": 1000,
+            "is_open": True,
         }  # fmt: skip
         await self.put("route", api_name, Route(**{**values, **fields}))
 
     async def put_session(
-        self, token: str = SESSION, *, ttl_s: float = 3600, app_id: int = 1, vender_id: int = 777
+        self, token: str = SESSION, *, ttl_s: float = 3600, app_id: int = 1, vender_id: int = 777, scope: str = ""
     ) -> None:
         now = time.time() * 1000
         expire = int(now + ttl_s * 1000)
-        record = AccessToken(app_id=app_id, vender_id=vender_id, start_at_ms=int(now), expire_at_ms=expire)
+        record = AccessToken(app_id=app_id, vender_id=vender_id, start_at_ms=int(now), expire_at_ms=expire, scope=scope)
         await self.put("session", token_hash(token), record, expire_at_ms=expire)
 
     def signed(

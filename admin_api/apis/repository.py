@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import sqlalchemy as sa
 from pydantic import Field
 
-from admin_api.tables.apis import api_systemparam, app_mapping
+from admin_api.tables.apis import api_systemparam, app_api_grant, app_mapping
 from admin_api.tables.listing import Listing, contains, fetch_page
 from admin_api.tables.rows import Row
 from admin_api.tables.shapes import Note50, Search
@@ -53,3 +53,12 @@ async def list_params(connection: AsyncConnection, listing: ParamListing) -> tup
     if listing.state is not None:
         query = query.where(p.state == listing.state)
     return await fetch_page(connection, query, listing, sort=listing.sort, columns=p, tie=p.id)
+
+
+async def drop_grants(connection: AsyncConnection, mapping_id: int) -> list[int]:
+    """Deletes all grants for this API; returns the ids of the apps that held one."""
+    of_mapping = app_api_grant.c.mapping_id == mapping_id
+    apps = sa.select(app_api_grant.c.app_id).where(of_mapping).order_by(app_api_grant.c.app_id).with_for_update()
+    app_ids = list((await connection.execute(apps)).scalars())
+    await connection.execute(sa.delete(app_api_grant).where(of_mapping))
+    return app_ids

@@ -38,7 +38,9 @@ class Change:
     async def emit_apps(self, ids: Sequence[int]) -> None:
         """Tells gateways what these apps are now."""
         await begin_emitting(self.connection)
-        await self._append(app_entry(row) for row in await app_rows(self.connection, ids=ids))
+        for start in range(0, len(ids), _CHUNK):
+            rows = await app_rows(self.connection, ids=ids[start : start + _CHUNK])
+            await self._append(app_entry(row) for row in rows)
 
     async def emit_apps_of_customer(self, customer_id: int) -> None:
         """The same for all apps of a customer, whose state counts for them."""

@@ -15,6 +15,7 @@ from openplatform.records import (
     AppKey,
     BreakerRules,
     ConfigKind,
+    Grant,
     Record,
     Route,
     SystemParam,
@@ -46,7 +47,7 @@ async def everything(connection: AsyncConnection, now: datetime) -> list[Entry]:
 
 
 def app_entry(row: Row) -> Entry:
-    """row: app_info with customer_state and older_secrets."""
+    """row: app_info with customer_state, older_secrets, ip_allow and grants."""
     app = App(
         id=row["id"],
         app_key=AppKey(row["app_key"]),
@@ -58,6 +59,13 @@ def app_entry(row: Row) -> Entry:
         minute_limit=row["minute_limit"],
         real_status_codes=row["real_status_codes"] == 1,
         md5_allowed=row["md5_allowed"] == 1,
+        ip_allow=tuple(row["ip_allow"]),
+        grants={
+            grant["gateway_api_name"]: Grant(
+                daily_limit=grant["daily_limit"], minute_limit=grant["minute_limit"], data_scope=grant["data_scope"]
+            )
+            for grant in row["grants"]
+        },
     )
     return _entry("app", row["app_key"], app)
 

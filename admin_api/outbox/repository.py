@@ -1,13 +1,14 @@
 """The queries behind the outbox: rows that become records, and changes on their way."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from admin_api.tables.apis import api_systemparam, app_mapping
-from admin_api.tables.apps import app_info, app_secret_history, customer, user_token
+from admin_api.tables.apis import api_systemparam, app_api_grant, app_mapping
+from admin_api.tables.apps import app_info, app_ip_allow, app_secret_history, customer, user_token
 from admin_api.tables.platform import config_outbox
 from admin_api.tables.rows import Row, fetch_rows, take_mutex
 from openplatform.sql import AsyncConnection
@@ -17,16 +18,26 @@ Ids = Sequence[int] | None
 
 
 async def app_rows(connection: AsyncConnection, *, ids: Ids = None, customer_id: int | None = None) -> list[Row]:
-    """Apps with `customer_state` and `older_secrets`: the sealed ones that were replaced and still live, newest first."""
-    query = sa.select(app_info, customer.c.state.label("customer_state")).join(
-        customer, customer.c.id == app_info.c.cus_id
-    )
+    """Apps with `customer_state`; `older_secrets`: the sealed ones that were replaced and still live, newest first; `ip_allow`:
+    networks; `grants`: rows with gateway_api_name."""
+    wanted: list[sa.ColumnElement[bool]] = []
     if ids is not None:
-        query = query.where(app_info.c.id.in_(ids))
+        wanted.append(app_info.c.id.in_(ids))
     if customer_id is not None:
-        query = query.where(app_info.c.cus_id == customer_id)
+        wanted.append(app_info.c.cus_id == customer_id)
+    query = sa.select(app_info, customer.c.state.label("customer_state"))
+    query = query.join(customer, customer.c.id == app_info.c.cus_id).where(*wanted)
     older = await _older_secrets(connection)
-    return [row | {"older_secrets": older.get(row["id"], [])} for row in await fetch_rows(connection, query)]
+    networks, grants = await _networks(connection, wanted), await _grants(connection, wanted)
+    return [
+        row
+        | {
+            "older_secrets": older.get(row["id"], []),
+            "ip_allow": networks.get(row["id"], []),
+            "grants": grants.get(row["id"], []),
+        }
+        for row in await fetch_rows(connection, query)
+    ]
 
 
 async def route_rows(connection: AsyncConnection, ids: Ids = None) -> list[Row]:
@@ -99,6 +110,27 @@ async def _older_secrets(connection: AsyncConnection) -> dict[int, list[str]]:
     for row in await connection.execute(query):  # only apps that change over right now have one
         secrets.setdefault(row.app_id, []).append(row.secret)
     return secrets
+
+
+async def _networks(connection: AsyncConnection, wanted: Sequence[sa.ColumnElement[bool]]) -> dict[int, list[str]]:
+    networks = app_ip_allow.c
+    query = sa.select(networks.app_id, networks.cidr).join(app_info, app_info.c.id == networks.app_id)
+    found = defaultdict(list)
+    for row in await connection.execute(query.where(*wanted).order_by(networks.app_id, networks.cidr)):
+        found[row.app_id].append(row.cidr)
+    return found
+
+
+async def _grants(connection: AsyncConnection, wanted: Sequence[sa.ColumnElement[bool]]) -> dict[int, list[Row]]:
+    query = sa.select(app_api_grant, app_mapping.c.gateway_api_name).select_from(
+        app_api_grant.join(app_mapping, app_mapping.c.id == app_api_grant.c.mapping_id).join(
+            app_info, app_info.c.id == app_api_grant.c.app_id
+        )
+    )
+    found = defaultdict(list)
+    for row in await fetch_rows(connection, query.where(*wanted).order_by(app_mapping.c.gateway_api_name)):
+        found[row["app_id"]].append(row)
+    return found
 
 
 async def _fetch(connection: AsyncConnection, condition: sa.ColumnElement[bool], count: int) -> list[Row]:

@@ -1,10 +1,16 @@
-"""Stage 5, session: exists, not expired, not revoked, belongs to this app → vender_id."""
+"""Stage 5, session: exists, not expired, not revoked, belongs to this app, holds this API → vender_id."""
 
 from collections.abc import Awaitable
 
 from gateway.call import Call
-from gateway.sessions import Sessions, token_hash
-from openplatform.errors import EXPIRED_SESSION, FOREIGN_SESSION, MISSING_SESSION, UNKNOWN_SESSION
+from gateway.sessions import Sessions, scope_covers, token_hash
+from openplatform.errors import (
+    API_NOT_GRANTED,
+    EXPIRED_SESSION,
+    FOREIGN_SESSION,
+    MISSING_SESSION,
+    UNKNOWN_SESSION,
+)
 from openplatform.ports import Clock
 from openplatform.records import AccessToken, TokenHash
 
@@ -37,9 +43,11 @@ class AuthenticateSession:
         self._accept(call, token)
 
     def _accept(self, call: Call, token: AccessToken) -> None:
-        assert call.app is not None
+        assert call.app is not None and call.route is not None
         if self._clock.now() * 1000 >= token.expire_at_ms:
             raise EXPIRED_SESSION()
         if token.app_id != call.app.app.id:
             raise FOREIGN_SESSION()
+        if token.scope and not scope_covers(token.scope, call.route.route.api_name, call.route.route.group):
+            raise API_NOT_GRANTED("this session was granted for other APIs: let the user authorise this one too")
         call.vender_id = token.vender_id

@@ -1,8 +1,8 @@
-"""Stage 2, application: app_key → an enabled app of an enabled customer."""
+"""Stage 2, application: app_key → an enabled app of an enabled customer, called from an address that it allows."""
 
 from gateway.call import Call
 from gateway.catalog import Catalog
-from openplatform.errors import INVALID_APP_KEY
+from openplatform.errors import ADDRESS_NOT_ALLOWED, INVALID_APP_KEY
 from openplatform.signing import SIGN_METHODS, SigningKey, is_signed
 
 _NOBODY = (SigningKey("no app has this secret"),)
@@ -21,3 +21,5 @@ class IdentifyApp:
             if method in SIGN_METHODS:
                 is_signed(_NOBODY, call.params["sign"], method, call.params, call.signed_body)
             raise INVALID_APP_KEY()
+        if entry.networks and not entry.admits(call.remote_ip):
+            raise ADDRESS_NOT_ALLOWED()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from redis.exceptions import RedisError
 
-from openplatform.adapters.catalog_writer_redis import CHUNK, SESSION_CHANGES_KEPT, RedisCatalogWriter
+from openplatform.adapters.catalog_writer_redis import CATALOG_FORMAT, CHUNK, SESSION_CHANGES_KEPT, RedisCatalogWriter
 from openplatform.adapters.redis_client import RedisClient, redis_errors
 from openplatform.adapters.redis_keys import (
     ANNOUNCE_CHANNEL,
@@ -52,6 +52,8 @@ class RedisCatalogReader:
                 stored_epoch, stored_version, changed, sessions = await pipe.execute()
             if stored_epoch is None:
                 raise PLATFORM_UNAVAILABLE("the catalogue is not complete yet")
+            if not stored_epoch.startswith(CATALOG_FORMAT.encode()):
+                raise PLATFORM_UNAVAILABLE("the catalogue is of another version: update and start admin_api first")
             found_epoch, latest = stored_epoch.decode(), int(stored_version or 0)
             # A lower number than we know: Redis came back with older data. One far higher: session changes were forgotten.
             if epoch != found_epoch or latest < version or latest - version >= SESSION_CHANGES_KEPT:

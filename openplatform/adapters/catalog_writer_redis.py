@@ -28,6 +28,10 @@ SESSION_CHANGES_KEPT = 100_000
 SESSION_GRACE_S = 86_400
 """A session stays readable this long after its end, so that its app hears "expired" and not "unknown"."""
 
+CATALOG_FORMAT = "2-"
+"""What an epoch begins with: counted up when records mean something that older ones did not say (2: who may call an API). An
+admin_api finds a catalogue of another form incomplete and writes it anew; a gateway waits for that."""
+
 _CATALOG_KEYS = (
     CATALOG_VERSION,
     CATALOG_CHANGES,
@@ -125,12 +129,13 @@ class RedisCatalogWriter:
             for kind in RECORD_KINDS:
                 await self._prune_records(kind, {c.key for c in changes if c.kind == kind}, began_at)
             await self._prune_sessions({c.key for c in changes if c.kind == "session"}, began_at)
-            await self._client.set(CATALOG_EPOCH, secrets.token_hex(8))
+            await self._client.set(CATALOG_EPOCH, CATALOG_FORMAT + secrets.token_hex(8))
             await self._client.publish(ANNOUNCE_CHANNEL, "complete")
 
     async def is_complete(self) -> bool:
         with redis_errors():
-            return bool(await self._client.exists(CATALOG_EPOCH))
+            epoch = await self._client.get(CATALOG_EPOCH)
+        return isinstance(epoch, bytes) and epoch.startswith(CATALOG_FORMAT.encode())
 
     async def _apply(self, changes: Sequence[ConfigChange], *, replacing: bool) -> None:
         with redis_errors():

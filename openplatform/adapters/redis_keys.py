@@ -9,7 +9,7 @@
 | pailou:{adm}:pending:<customer id> | hash: request id → `price expiry`, expiry 0 = settled | none | gateway | admin |
 | pailou:{adm}:pending-expiry | zset: `customer request` → expiry of reservations, epoch s | none | gateway | admin |
 | pailou:{adm}:rank:<yyyymmdd> | zset: API name → accepted calls of the day | 31 days | gateway | admin |
-| pailou:{cat}:epoch | string: identity of the catalogue, missing = not complete | none | admin | gateway |
+| pailou:{cat}:epoch | string: form and identity of the catalogue, missing = not complete | none | admin | gateway |
 | pailou:{cat}:version | string: number of the latest change | none | admin | gateway |
 | pailou:{cat}:changes | zset: `kind:key` of apps, routes, params → number of its latest change | none | admin | gateway |
 | pailou:{cat}:session-changes | zset: token hash → number of its latest change, the last 100,000 | none | admin | gateway |

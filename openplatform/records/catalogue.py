@@ -138,7 +138,11 @@ class CatalogUpdate(Record, frozen=True, kw_only=True):
 
 
 class AccessToken(Record, frozen=True, kw_only=True):
-    """A session that a user granted to an application; vender_id is the merchant. Times are epoch milliseconds, UTC."""
+    """A session that a user granted to an application; vender_id is the merchant. Times are epoch milliseconds, UTC.
+
+    scope: which APIs it is good for, "" = all that the app may call; otherwise words joined by commas: API names, names of
+    groups, or beginnings of names such as `open.order.*`.
+    """
 
     app_id: int
     vender_id: int

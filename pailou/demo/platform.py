@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from admin_api.apis.service.mappings import create_mapping
 from admin_api.apps.service.apps import AppDraft, create_app
 from admin_api.apps.service.customers import CustomerDraft, create_customer
+from admin_api.apps.service.grants import Grants, grant_many
 from admin_api.apps.service.tokens import TokenDraft, create_token
 from admin_api.outbox.changes import Change, Changes
 from admin_api.security.operators import SYSTEM
@@ -35,15 +36,17 @@ async def seed_platform(database: Database, clock: Clock, seal: Seal, *, app_sec
     """
 
     async def make(change: Change) -> None:
-        await _make_apps(change, seal, app_secret, session)
-        for mapping in MAPPINGS:
-            await create_mapping(change, mapping)
+        erp, helper = await _make_apps(change, seal, app_secret, session)
+        ids = [(await create_mapping(change, mapping))["id"] for mapping in MAPPINGS]
+        await grant_many(change, erp, Grants(mapping_ids=ids))
+        await grant_many(change, helper, Grants(mapping_ids=ids, data_scope="pii"))
 
     with suppress(ValueTaken):  # an earlier start has made them
         await Changes(database, clock, _NobodyListens()).make(SYSTEM, make)
 
 
-async def _make_apps(change: Change, seal: Seal, app_secret: str, session: str) -> None:
+async def _make_apps(change: Change, seal: Seal, app_secret: str, session: str) -> tuple[int, int]:
+    """The ids of the ISV's app, which sees personal data masked, and of the merchant's own, which sees it as it is."""
     isv = await create_customer(change, CustomerDraft(username="yunfan", nickname="云帆软件", address="杭州市滨江区"))
     shop = await create_customer(change, CustomerDraft(username="beichen", nickname=SHOES.name, address="泉州市晋江市"))
     erp, _ = await create_app(
@@ -76,7 +79,8 @@ async def _make_apps(change: Change, seal: Seal, app_secret: str, session: str) 
     ends = change.now + SESSION_LIFE
     await create_token(change, _token(erp["id"], TEA.vender_id, ends), token=session)
     await create_token(change, _token(helper["id"], SHOES.vender_id, ends))
+    return erp["id"], helper["id"]
 
 
 def _token(app_id: int, vender_id: int, ends: datetime) -> TokenDraft:
-    return TokenDraft(app_id=app_id, user_id=vender_id, expire_time=ends, scope="demo")
+    return TokenDraft(app_id=app_id, user_id=vender_id, expire_time=ends)

@@ -8,7 +8,7 @@ from openplatform.adapters import catalog_writer_redis
 from openplatform.adapters.catalog_redis import RedisCatalogReader, RedisCatalogWriter
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import RedisClient, open_redis
-from openplatform.adapters.redis_keys import CATALOG_PREFIX
+from openplatform.adapters.redis_keys import CATALOG_EPOCH, CATALOG_PREFIX
 from openplatform.adapters.sessions_redis import RedisSessionStore
 from openplatform.errors import CatalogInvalid, PlatformUnavailable
 from openplatform.records import (
@@ -271,3 +271,17 @@ async def test_a_store_that_is_down_is_unavailable() -> None:
         ):
             with pytest.raises(PlatformUnavailable):
                 await attempt
+
+
+async def test_a_catalogue_of_another_form_is_none(redis_client: RedisClient) -> None:
+    """What an older admin_api wrote would be misread: gateways wait until it has been written anew, which is asked for."""
+    writer, reader = RedisCatalogWriter(redis_client), RedisCatalogReader(redis_client)
+    await writer.replace([app_change("a", 1)])
+    await redis_client.set(CATALOG_EPOCH, "0123456789abcdef")
+    assert not await writer.is_complete()
+    with pytest.raises(PlatformUnavailable):
+        await reader.fetch(epoch=None, version=0)
+    await writer.replace([app_change("a", 1)])
+    assert await writer.is_complete()
+    update = await reader.fetch(epoch=None, version=0)
+    assert update is not None and set(update.apps) == {"a"}

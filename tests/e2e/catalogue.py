@@ -21,7 +21,7 @@ def echo_catalogue(apps: Sequence[tuple[str, int, int | None]]) -> list[ConfigCh
         changes.append(ConfigChange(kind="app", key=key, version=n, body=msgspec.json.encode(app)))
     route = Route(
         api_name="open.echo.get", service_id="echo-service", inside_api_url="/echo", enabled=True, needs_session=False,
-        idempotent=True, timeout_ms=10_000,
+        idempotent=True, is_open=True, timeout_ms=10_000,
     )  # fmt: skip
     changes.append(
         ConfigChange(kind="route", key=route.api_name, version=len(apps) + 1, body=msgspec.json.encode(route))

@@ -120,8 +120,9 @@ async def open_platform(environ: dict[str, str], folder: Path, free_port: Callab
         platform.app = await platform.ask(
             "POST", "/apps", {"cus_id": customer["id"], "corp_name": "ISV", "app_name": "ERP", "daily_limit": 100_000}
         )
-        for mapping in MAPPINGS:
-            await platform.ask("POST", "/mappings", mapping.model_dump(mode="json"))
+        made = [await platform.ask("POST", "/mappings", mapping.model_dump(mode="json")) for mapping in MAPPINGS]
+        grants = {"mapping_ids": [mapping["id"] for mapping in made]}
+        await platform.ask("POST", f"/apps/{platform.app['id']}/grants", grants)
         expire = (now + timedelta(days=1)).isoformat()
         token = {"app_id": platform.app["id"], "user_id": MERCHANTS[0].vender_id, "expire_time": expire}
         platform.session = (await platform.ask("POST", "/tokens", token))["access_token"]

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from admin_api.apis.repository import drop_grants
 from admin_api.apis.service.rules import (
     ApiNameText,
     BreakerDraft,
@@ -141,10 +142,12 @@ async def switch_mappings(change: Change, mapping_ids: Sequence[int], state: int
 
 
 async def delete_mapping(change: Change, mapping_id: int) -> None:
-    """The API is gone for callers within a second. Raises RowMissing, RowInUse while apps hold a grant for it."""
+    """The API is gone for callers within a second, and the grants for it. Raises RowMissing."""
+    app_ids = await drop_grants(change.connection, mapping_id)
     before = await delete_row(change.connection, app_mapping, mapping_id)
-    await change.record("delete", app_mapping.name, mapping_id, before=before)
+    await change.record("delete", app_mapping.name, mapping_id, before=before | {"granted_to": app_ids})
     await change.emit_removal("route", before["gateway_api_name"])
+    await change.emit_apps(app_ids)  # else an API of this name that comes later would be granted to them
 
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:

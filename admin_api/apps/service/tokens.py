@@ -1,26 +1,44 @@
 """Tokens: the sessions that merchants grant to apps. Only their hashes are kept."""
 
 import hashlib
+import re
 import secrets
 from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
 
 from admin_api.apps.repository.tokens import app_exists, revoke_living
 from admin_api.outbox.changes import Change
 from admin_api.security.problems import invalid_field
 from admin_api.tables.apps import app_info, user_token
 from admin_api.tables.rows import Row, fetch_row, insert_row, update_row
-from admin_api.tables.shapes import Body, BodyId, Moment, Note255
+from admin_api.tables.shapes import Body, BodyId, Moment
 
 LONGEST = timedelta(days=3660)
+_SCOPE_WORD = re.compile(r"[^\s,*\x00-\x1f\x7f]+(\.\*)?")
+
+
+def _scope(text: str) -> str:
+    words = dict.fromkeys(re.split(r"[\s,]+", text.strip(" ,")))
+    if text and any(_SCOPE_WORD.fullmatch(word) is None for word in words):
+        raise ValueError(
+            "must be API names, names of groups, or beginnings of names such as open.order.*, with commas between"
+        )
+    return ",".join(words)
+
+
+Scope = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255), AfterValidator(_scope)]
 
 
 class TokenDraft(Body):
-    """A session to be granted. user_id: the merchant, vender_id for the services; expire_time: ISO 8601 with an offset."""
+    """A session to be granted. user_id: the merchant, vender_id for the services; expire_time: ISO 8601 with an offset;
+    scope: which APIs it is good for, empty = all that the app may call."""
 
     app_id: BodyId
     user_id: BodyId
     expire_time: Moment
-    scope: Note255 = ""
+    scope: Scope = ""
 
 
 def hash_token(token: str) -> str:

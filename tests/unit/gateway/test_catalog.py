@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from gateway.catalog import Catalog
@@ -134,3 +135,13 @@ async def test_paths() -> None:
         with pytest.raises(OpenPlatformError) as refused:
             entry.path(params)
         assert refused.value.code == code
+
+
+async def test_a_list_of_addresses_that_cannot_be_read_is_refused_as_a_whole() -> None:
+    """Callers are judged by the last good one."""
+    good = msgspec.structs.replace(app(), ip_allow=("10.0.0.0/8",))
+    broken = msgspec.structs.replace(app(), ip_allow=("10.0.0.0/8", "everywhere"))
+    change = CatalogUpdate(epoch="e1", version=2, full=False, apps={"a": broken})
+    catalog, _ = await refreshed(full(apps={"a": good}), change)
+    assert (catalog.version, catalog.rejected_updates) == (1, 1)
+    assert catalog.apps["a"].admits("10.1.1.1") and not catalog.apps["a"].admits("11.1.1.1")
