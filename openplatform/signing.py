@@ -5,7 +5,7 @@ Source of the algorithm: the public call-method documentation of the Taobao Open
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import add
 
 SIGN_METHODS = ("md5", "hmac", "hmac-sha256")
@@ -43,9 +43,13 @@ class SigningKey:
 
     def sign(self, text: bytes, method: str = "md5") -> str:
         """The upper-case hex signature; raises ValueError for a method that is not one of SIGN_METHODS."""
+        return self.digest(text, method).hex().upper()
+
+    def digest(self, text: bytes, method: str) -> bytes:
+        """The signature's bytes; raises ValueError like `sign`."""
         if method == "md5":
             # md5 is the protocol's default and all that most SDKs in use know; it authenticates nothing else.
-            return hashlib.md5(self._secret + text + self._secret, usedforsecurity=False).hexdigest().upper()
+            return hashlib.md5(self._secret + text + self._secret, usedforsecurity=False).digest()
         if method == "hmac-sha256":
             inner, outer = self._sha256
         elif method == "hmac":
@@ -55,7 +59,7 @@ class SigningKey:
         inner, outer = inner.copy(), outer.copy()
         inner.update(text)
         outer.update(inner.digest())
-        return outer.hexdigest().upper()
+        return outer.digest()
 
 
 def _pads(secret: bytes, new: Callable[[bytes], "hashlib._Hash"]) -> tuple["hashlib._Hash", "hashlib._Hash"]:
@@ -63,13 +67,17 @@ def _pads(secret: bytes, new: Callable[[bytes], "hashlib._Hash"]) -> tuple["hash
     return new(bytes(c ^ 0x36 for c in key)), new(bytes(c ^ 0x5C for c in key))
 
 
-def is_signed(keys: Iterable[SigningKey], sign: str, method: str, params: Mapping[str, str], body: bytes = b"") -> bool:
+def is_signed(keys: Sequence[SigningKey], sign: str, method: str, params: Mapping[str, str], body: bytes = b"") -> bool:
     """True if one of the live secrets gives this signature; compared in constant time, either case of hex accepted.
 
     Some SDKs sign the bare names of empty values: on a mismatch, when an empty value is present, that form is tried once.
     """
-    claimed = sign.upper().encode("utf-8", "surrogatepass")
-    keys = tuple(keys)
+    try:
+        claimed = bytes.fromhex(sign)
+    except ValueError:
+        claimed = b""
+    if len(claimed) * 2 != len(sign):  # fromhex skips blanks
+        claimed = b""
     text = canonical_text(params, body)
     if _matches(keys, claimed, method, text):
         return True
@@ -78,8 +86,8 @@ def is_signed(keys: Iterable[SigningKey], sign: str, method: str, params: Mappin
     return _matches(keys, claimed, method, canonical_text(params, body, keep_empty=True))
 
 
-def _matches(keys: tuple[SigningKey, ...], claimed: bytes, method: str, text: bytes) -> bool:
+def _matches(keys: Sequence[SigningKey], claimed: bytes, method: str, text: bytes) -> bool:
     found = False
     for key in keys:
-        found |= hmac.compare_digest(key.sign(text, method).encode(), claimed)
+        found |= hmac.compare_digest(key.digest(text, method), claimed)
     return found

@@ -16,6 +16,7 @@ from openplatform.errors import (
     MISSING_VERSION,
     PLATFORM_UNAVAILABLE,
     UPLOAD_FAIL,
+    CallRejected,
 )
 from openplatform.ports import Clock
 from openplatform.protocol import parse_request, parse_timestamp
@@ -31,13 +32,16 @@ class ValidateParams:
         self._max_params = max_params
 
     def __call__(self, call: Call) -> None:
-        # Until the parameters are read, a look at the raw bytes tells in which format an error is to be answered.
-        call.as_json = b"format=json" in call.query or b"format=json" in call.body[:65536]
-        if call.http_method not in ("POST", "GET"):
-            raise ACTION_NOT_ALLOWED()
-        if call.too_large:
-            raise UPLOAD_FAIL()
-        parsed = parse_request(call.query, call.body, call.content_type, max_params=self._max_params)
+        try:
+            if call.http_method not in ("POST", "GET"):
+                raise ACTION_NOT_ALLOWED()
+            if call.too_large:
+                raise UPLOAD_FAIL()
+            parsed = parse_request(call.query, call.body, call.content_type, max_params=self._max_params)
+        except CallRejected:
+            # Without parameters, a look at the raw bytes tells in which format to answer.
+            call.as_json = b"format=json" in call.query or b"format=json" in call.body[:65536]
+            raise
         params = call.params = parsed.params
         call.signed_body = parsed.signed_body
         get = params.get

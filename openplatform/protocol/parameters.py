@@ -4,7 +4,6 @@ Values stay as they were sent: nothing is trimmed, blank values are kept, `+` is
 """
 
 import json
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +31,6 @@ SYSTEM_PARAMS = frozenset(
 )
 FORM = "application/x-www-form-urlencoded"
 
-_RESERVED = re.compile(rb"[^A-Za-z0-9_.~&= -]+")
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -54,7 +52,7 @@ def parse_request(query: bytes, body: bytes, content_type: str, *, max_params: i
     """
     if not body:
         return ParsedRequest(_merge({}, _pairs(query), max_params) if query else {})
-    kind = content_type.partition(";")[0].strip().lower()
+    kind = content_type if content_type == FORM else content_type.partition(";")[0].strip().lower()
     if kind in (FORM, ""):
         if not query:
             return ParsedRequest(_merge({}, _pairs(body), max_params))
@@ -77,17 +75,29 @@ def parse_request(query: bytes, body: bytes, content_type: str, *, max_params: i
 def encode_query(params: Mapping[str, str]) -> str:
     """The pairs as a query string, URL-encoded UTF-8. Raises error 47 for lone surrogates."""
     try:
-        joined = "&".join([f"{name}={value}" for name, value in params.items()])
-        if joined.count("&") == len(params) - 1 and joined.count("=") == len(params):
-            # No separator inside a name or value: what must be escaped is escaped in the whole at once.
-            return _RESERVED.sub(_escape, joined.encode()).replace(b" ", b"+").decode()
-        return "&".join([f"{quote_plus(name)}={quote_plus(value)}" for name, value in params.items()])
+        return "&".join(
+            [
+                f"{_escaped(name)}={value if value.isalnum() and value.isascii() else _escaped(value)}"
+                for name, value in params.items()
+            ]
+        )
     except UnicodeEncodeError:
         raise INVALID_ENCODING() from None
 
 
-def _escape(run: re.Match[bytes]) -> bytes:
-    return b"%" + run.group().hex("%").upper().encode()
+class _KnownEscapes(dict[str, str]):
+    """Names, and values that need escaping, as they stand in a query string; calls repeat them."""
+
+    def __missing__(self, text: str) -> str:
+        escaped = quote_plus(text)
+        if len(text) <= _MAX_KNOWN_BYTES:
+            if len(self) >= _MAX_KNOWN_PAIRS:
+                self.clear()
+            self[text] = escaped
+        return escaped
+
+
+_escaped = _KnownEscapes().__getitem__
 
 
 def _merge(params: dict[str, str], pairs: list[tuple[str, str]], max_params: int) -> dict[str, str]:
@@ -108,27 +118,13 @@ def _merge(params: dict[str, str], pairs: list[tuple[str, str]], max_params: int
     return added
 
 
-class _PairReader:
+class _KnownPairs(dict[bytes, tuple[str, str]]):
     """Reads URL-encoded pairs, remembering those that calls repeat: system parameters, and what was escaped.
 
-    Names without `=` have an empty value, empty parts are skipped, a % that is no escape stays, as URL libraries leave it.
+    A name without `=` has an empty value; a % that is no escape stays, as URL libraries leave it.
     """
 
-    def __init__(self) -> None:
-        self._known: dict[bytes, tuple[str, str]] = {}
-
-    def __call__(self, raw: bytes) -> list[tuple[str, str]]:
-        parts = raw.split(b"&")
-        pairs = list(map(self._known.get, parts))
-        if None in pairs:
-            read = self._read
-            try:
-                return [pair or read(part) for pair, part in zip(pairs, parts, strict=True) if part]
-            except UnicodeDecodeError:
-                raise INVALID_ENCODING() from None
-        return pairs  # type: ignore[return-value]
-
-    def _read(self, part: bytes) -> tuple[str, str]:
+    def __missing__(self, part: bytes) -> tuple[str, str]:
         if b"%" in part or b"+" in part:
             raw_name, _, raw_value = part.replace(b"+", b" ").partition(b"=")
             pair = (unquote_to_bytes(raw_name).decode(), unquote_to_bytes(raw_value).decode())
@@ -138,16 +134,24 @@ class _PairReader:
             if name not in _REPEATED:
                 return pair
         if len(part) <= _MAX_KNOWN_BYTES and pair[0] != "sign":
-            if len(self._known) >= _MAX_KNOWN_PAIRS:
-                self._known.clear()  # whoever fills it with rubbish gains nothing: reading anew is what it costs without
-            self._known[part] = pair
+            if len(self) >= _MAX_KNOWN_PAIRS:
+                self.clear()  # whoever fills it with rubbish gains nothing: reading anew is what it costs without
+            self[part] = pair
         return pair
 
 
 _REPEATED = SYSTEM_PARAMS - {"sign"}
 _MAX_KNOWN_PAIRS = 8192
 _MAX_KNOWN_BYTES = 128
-_pairs = _PairReader()
+_pair = _KnownPairs().__getitem__
+
+
+def _pairs(raw: bytes) -> list[tuple[str, str]]:
+    """The pairs of a URL-encoded string; empty parts are skipped. Raises error 47."""
+    try:
+        return [_pair(part) for part in raw.split(b"&") if part]
+    except UnicodeDecodeError:
+        raise INVALID_ENCODING() from None
 
 
 def _text(content: bytes) -> str:
