@@ -27,7 +27,7 @@ class WarehouseClient:
         }
         await self._services.post(
             WAREHOUSE_SERVICE_ID,
-            "/stock/unlock",
+            "/stock/release",
             {"order_id": str(order_id)},
             headers=headers,
             deadline_s=deadline_s,

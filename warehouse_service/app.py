@@ -19,7 +19,7 @@ from openplatform.ports import Clock, ServiceDirectory
 from openplatform.sql import Database, open_database
 from openplatform.web import ServiceProcess, SystemClock, service_app
 from warehouse_service import endpoints, repository
-from warehouse_service.service import StockService, WarehouseReader
+from warehouse_service.service import StockArrivals, StockService, WarehouseBook, WarehouseReader
 from warehouse_service.settings import SERVICE_ID, WarehouseSettings
 from warehouse_service.tables import idempotency_record
 
@@ -57,8 +57,14 @@ def create_app(resources: Resources, settings: WarehouseSettings) -> ASGIApp:
         async with resources.database.read() as connection:
             await repository.ping(connection)
 
-    reader = WarehouseReader(resources.database, settings.time_zone)
-    routes = endpoints.routes(reader, StockService(resources.database, resources.clock), settings.time_zone)
+    database, clock, zone = resources.database, resources.clock, settings.time_zone
+    routes = endpoints.routes(
+        WarehouseReader(database, zone),
+        WarehouseBook(database, clock, zone),
+        StockService(database, clock),
+        StockArrivals(database, clock),
+        zone,
+    )
     return service_app(routes, internal_keys=settings.internal_keys, checks={"database": database_answers})
 
 

@@ -113,6 +113,16 @@ stock_hold = sa.Table(
     **MYSQL,
 )
 
+stock_closed = sa.Table(
+    "stock_closed",
+    metadata,
+    sa.Column("vender_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("order_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("created", UtcDateTime, nullable=False),
+    comment="orders that were cancelled: nothing is held for them any more",
+    **MYSQL,
+)
+
 stock_movement = sa.Table(
     "stock_movement",
     metadata,
@@ -120,7 +130,7 @@ stock_movement = sa.Table(
     sa.Column("vender_id", sa.BigInteger, nullable=False),
     sa.Column("product_id", sa.Integer, nullable=False),
     sa.Column("w_id", sa.SmallInteger, nullable=False),
-    sa.Column("kind", sa.String(20), nullable=False, comment="what: opening, lock, unlock, deduct"),
+    sa.Column("kind", sa.String(20), nullable=False, comment="what: opening, lock, unlock, deduct, inbound, receive"),
     sa.Column("cnt", sa.Integer, nullable=False, comment="how many"),
     sa.Column("current_before", sa.Integer, nullable=False),
     sa.Column("current_after", sa.Integer, nullable=False),
@@ -128,6 +138,9 @@ stock_movement = sa.Table(
     sa.Column("lock_after", sa.Integer, nullable=False),
     sa.Column("in_transit_before", sa.Integer, nullable=False),
     sa.Column("in_transit_after", sa.Integer, nullable=False),
+    sa.Column("unit_cost", Yuan, comment="of received goods, yuan"),
+    sa.Column("cost_before", Yuan, comment="average cost; NULL = not recorded yet at that time"),
+    sa.Column("cost_after", Yuan),
     sa.Column("reference", sa.String(64), nullable=False, comment="order:<order_id> or what else caused it"),
     sa.Column("app_key", sa.String(50), nullable=False, comment="who: the app that asked"),
     sa.Column("request_id", sa.String(64), nullable=False),

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from warehouse_service.tables import stock_hold
+from warehouse_service.tables import stock_closed, stock_hold
 
 _H = stock_hold.c
 HELD, DEDUCTED = 1, 2
@@ -61,6 +61,21 @@ async def delete_hold(connection: AsyncConnection, hold: Hold) -> None:
 async def mark_deducted(connection: AsyncConnection, hold: Hold, now: datetime) -> None:
     """The goods have left."""
     await connection.execute(stock_hold.update().where(*_key(hold)).values(state=DEDUCTED, modified=now))
+
+
+async def close_order(connection: AsyncConnection, vender_id: int, order_id: int, now: datetime) -> None:
+    """From here on nothing may be held for the order. Raises IntegrityError when a twin closes it at the same moment."""
+    if not await is_closed(connection, vender_id, order_id):
+        row = {"vender_id": vender_id, "order_id": order_id, "created": now}
+        await connection.execute(stock_closed.insert().values(row))
+
+
+async def is_closed(connection: AsyncConnection, vender_id: int, order_id: int) -> bool:
+    """Whether nothing may be held for the order any more; waits for whoever is just closing it."""
+    query = sa.select(stock_closed.c.order_id).where(
+        stock_closed.c.vender_id == vender_id, stock_closed.c.order_id == order_id
+    )
+    return (await connection.execute(query.with_for_update())).first() is not None
 
 
 def _key(hold: Hold) -> list[sa.ColumnElement[bool]]:

@@ -1,6 +1,7 @@
 """Warehouses and stock written in bulk: for demo data and tests."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,9 +45,10 @@ async def add_stock(connection: AsyncConnection, stock: Sequence[Mapping[str, An
             raise LookupError(f"merchant {cause.vender_id} has no warehouse {row['w_id']}")
         line = {"in_transit_cnt": 0} | dict(row) | {"lock_cnt": 0, "modified_time": cause.at}
         await connection.execute(warehouse_product.insert().values(line))
-        after = Counts(line["current_cnt"], 0, line["in_transit_cnt"], 1)
+        key, on_hand, cost = (line["product_id"], line["w_id"]), line["current_cnt"], line["average_cost"]
+        after = Counts(on_hand, 0, line["in_transit_cnt"], cost, 1)
         await add_movement(
-            connection, Kind.OPENING, cause, line["product_id"], line["w_id"], line["current_cnt"], after
+            connection, Kind.OPENING, cause, *key, on_hand, after, in_transit_before=0, cost_before=Decimal(0)
         )
 
 

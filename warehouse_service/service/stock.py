@@ -5,7 +5,6 @@ direction only. What the database still calls a deadlock, openplatform.sql.Datab
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,15 @@ from openplatform.sql import AsyncConnection, Database
 from openplatform.web import Caller
 from warehouse_service import repository
 from warehouse_service.repository import DEDUCTED, HELD, Cause, Hold, Kind
-from warehouse_service.service.lines import Line, Release
+from warehouse_service.service.lines import (
+    Line,
+    Release,
+    cause_of,
+    placed,
+    record,
+    stock_not_exists,
+    warehouse_disabled,
+)
 from warehouse_service.tables import idempotency_record
 
 Answer = dict[str, Any]
@@ -36,7 +43,7 @@ class StockService:
         """Holds every line for the order, or none.
 
         A product that the order holds already in the same number and warehouse is left as it is. Raises ServiceRejected:
-        `isv.stock-not-enough`, `isv.stock-not-exists`, `isv.warehouse-disabled`, `isv.stock-hold-conflict`.
+        `isv.stock-not-enough`, `isv.stock-not-exists`, `isv.warehouse-disabled`, `isv.stock-hold-conflict`, `isv.order-closed`.
         """
         return await self._once(key, partial(self._lock, self._cause(caller, order_id), order_id, lines))
 
@@ -46,6 +53,13 @@ class StockService:
         Raises ServiceRejected `isv.stock-not-held` for a named product that is not held, or not in that number.
         """
         return await self._once(key, partial(self._unlock, self._cause(caller, order_id), order_id, releases))
+
+    async def close(self, caller: Caller, order_id: int, key: CallKey) -> Answer:
+        """Releases everything, and holds nothing for the order ever after: what order_service asks for when it cancels.
+
+        A lock that was under way either comes before and is released, or comes after and is refused.
+        """
+        return await self._once(key, partial(self._close, self._cause(caller, order_id), order_id))
 
     async def deduct(self, caller: Caller, order_id: int, key: CallKey) -> Answer:
         """What the order holds leaves the warehouse; items = all that has left for the order, so a repeat answers the same.
@@ -58,7 +72,10 @@ class StockService:
         return await change_once(self._database, idempotency_record, key, self._clock, change)
 
     async def _lock(self, cause: Cause, order_id: int, lines: Sequence[Line], connection: AsyncConnection) -> Answer:
-        wanted = await _placed(connection, cause.vender_id, order_id, lines)
+        wanted = [
+            Hold(order_id=order_id, vender_id=cause.vender_id, product_id=line.product_id, w_id=w_id, cnt=line.cnt)
+            for w_id, line in await placed(connection, cause.vender_id, lines)
+        ]
         present = {hold.product_id: hold for hold in await repository.find_holds(connection, cause.vender_id, order_id)}
         new = []
         for hold in wanted:
@@ -69,11 +86,18 @@ class StockService:
                 raise _conflict(hold, other)
         if new:
             await repository.add_holds(connection, new, cause.at)
+            # Written first, then looked: whoever closes the order now looks for holds after having closed it.
+            if await repository.is_closed(connection, cause.vender_id, order_id):
+                raise business_error(
+                    "isv.order-closed",
+                    f"order {order_id} was cancelled: nothing can be held for it any more",
+                    http_status=409,
+                )
         for hold in new:
             line = (hold.product_id, hold.w_id, hold.cnt)
             if not await repository.hold_stock(connection, cause.vender_id, *line, cause.at):
                 raise await _why_not(connection, hold)
-            await _record(connection, Kind.LOCK, cause, *line)
+            await record(connection, Kind.LOCK, cause, *line)
         return _answer(order_id, wanted)
 
     async def _unlock(
@@ -96,11 +120,15 @@ class StockService:
             line = (hold.product_id, hold.w_id, cnt)
             if not await repository.release_stock(connection, cause.vender_id, *line, cause.at):
                 raise _broken(hold)
-            await _record(connection, Kind.UNLOCK, cause, *line)
+            await record(connection, Kind.UNLOCK, cause, *line)
             released.append(
                 Hold(order_id=order_id, vender_id=cause.vender_id, product_id=line[0], w_id=line[1], cnt=cnt)
             )
         return _answer(order_id, released)
+
+    async def _close(self, cause: Cause, order_id: int, connection: AsyncConnection) -> Answer:
+        await repository.close_order(connection, cause.vender_id, order_id, cause.at)
+        return await self._unlock(cause, order_id, None, connection)
 
     async def _deduct(self, cause: Cause, order_id: int, connection: AsyncConnection) -> Answer:
         holds = await repository.find_holds(connection, cause.vender_id, order_id, to_change=True)
@@ -113,58 +141,23 @@ class StockService:
             line = (hold.product_id, hold.w_id, hold.cnt)
             if not await repository.take_stock(connection, cause.vender_id, *line, cause.at):
                 raise _broken(hold)
-            await _record(connection, Kind.DEDUCT, cause, *line)
+            await record(connection, Kind.DEDUCT, cause, *line)
         return _answer(order_id, holds)
 
     def _cause(self, caller: Caller, order_id: int) -> Cause:
-        return Cause(
-            vender_id=caller.vender_id,
-            reference=f"order:{order_id}",
-            app_key=caller.app_key,
-            request_id=caller.request_id,
-            at=datetime.fromtimestamp(self._clock.now(), UTC),
-        )
-
-
-async def _placed(connection: AsyncConnection, vender_id: int, order_id: int, lines: Sequence[Line]) -> list[Hold]:
-    """The lines as holds, warehouses by number, in the order in which all transactions take them."""
-    codes = {line.warehouse_sn for line in lines if line.warehouse_sn is not None}
-    numbers = await repository.find_by_code(connection, vender_id, codes) if codes else {}
-    holds = []
-    for line in lines:
-        w_id = line.w_id if line.warehouse_sn is None else numbers.get(line.warehouse_sn)
-        if w_id is None:
-            raise _not_exists(line.product_id, line.warehouse_sn)
-        holds.append(Hold(order_id=order_id, vender_id=vender_id, product_id=line.product_id, w_id=w_id, cnt=line.cnt))
-    return sorted(holds, key=lambda hold: (hold.product_id, hold.w_id))
-
-
-async def _record(connection: AsyncConnection, kind: Kind, cause: Cause, product_id: int, w_id: int, cnt: int) -> None:
-    # This transaction has just changed the row, so nobody else can have changed it since.
-    after = await repository.find_counts(connection, cause.vender_id, product_id, w_id)
-    if after is None:
-        raise RuntimeError(f"product {product_id} in warehouse {w_id} vanished under its lock")
-    await repository.add_movement(connection, kind, cause, product_id, w_id, cnt, after)
+        return cause_of(caller, f"order:{order_id}", self._clock)
 
 
 async def _why_not(connection: AsyncConnection, hold: Hold) -> OpenPlatformError:
     counts = await repository.find_counts(connection, hold.vender_id, hold.product_id, hold.w_id)
     if counts is None:
-        return _not_exists(hold.product_id, hold.w_id)
+        return stock_not_exists(hold.product_id, hold.w_id)
     if counts.warehouse_status != 1:
-        return business_error(
-            "isv.warehouse-disabled", f"warehouse {hold.w_id} is disabled: its stock cannot be held", http_status=409
-        )
+        return warehouse_disabled(hold.w_id, "its stock cannot be held")
     return business_error(
         "isv.stock-not-enough",
         f"product {hold.product_id} in warehouse {hold.w_id}: {hold.cnt} asked for, {counts.available_cnt} available",
         http_status=409,
-    )
-
-
-def _not_exists(product_id: int, warehouse: object) -> OpenPlatformError:
-    return business_error(
-        "isv.stock-not-exists", f"there is no product {product_id} in warehouse {warehouse}", http_status=404
     )
 
 

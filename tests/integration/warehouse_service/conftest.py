@@ -1,6 +1,7 @@
 """warehouse_service over a migrated database on both kinds of server, with two merchants' warehouses."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,3 +62,14 @@ async def stocked(database: Database) -> Stocked:
 async def client(settings: WarehouseSettings) -> AsyncIterator[httpx.AsyncClient]:
     async with open_resources(settings, Embedded()) as resources, calling(create_app(resources, settings)) as client:
         yield client
+
+
+@pytest.fixture
+async def instances(settings: WarehouseSettings) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """Two instances with connections of their own over one database."""
+    async with AsyncExitStack() as stack:
+        clients = []
+        for _ in range(2):
+            resources = await stack.enter_async_context(open_resources(settings, Embedded()))
+            clients.append(await stack.enter_async_context(calling(create_app(resources, settings))))
+        yield clients

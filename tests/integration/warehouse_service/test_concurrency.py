@@ -3,29 +3,13 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 
 import httpx
 import orjson
-import pytest
 
-from openplatform.adapters.embedded import Embedded
 from openplatform.sql import Database
-from tests.business_services import MERCHANT, add_stock, add_warehouse, as_merchant, calling, rows_of
-from warehouse_service.app import create_app, open_resources
-from warehouse_service.settings import WarehouseSettings
+from tests.business_services import MERCHANT, add_stock, add_warehouse, as_merchant, rows_of
 from warehouse_service.tables import stock_hold, stock_movement, warehouse_product
-
-
-@pytest.fixture
-async def instances(settings: WarehouseSettings) -> AsyncIterator[list[httpx.AsyncClient]]:
-    async with AsyncExitStack() as stack:
-        clients = []
-        for _ in range(2):
-            resources = await stack.enter_async_context(open_resources(settings, Embedded()))
-            clients.append(await stack.enter_async_context(calling(create_app(resources, settings))))
-        yield clients
 
 
 async def post(client: httpx.AsyncClient, action: str, order_id: int, items: object = None) -> tuple[int, str]:

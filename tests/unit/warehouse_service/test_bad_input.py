@@ -40,6 +40,11 @@ BAD_QUERIES = [
     ("/stock", "w_id", "32768"),
     ("/stock", "w_id", "0"),
     ("/stock", "warehouse_sn", "TOOLONG"),
+    ("/stock/search", "most_available", "-1"),
+    ("/stock/search", "product_ids", "1,a"),
+    ("/warehouses/0", "w_id", ""),
+    ("/warehouses/32768", "w_id", ""),
+    ("/warehouses/WH001", "w_id", ""),
 ]
 
 
@@ -96,7 +101,46 @@ async def test_bad_items_are_refused_by_name(client: httpx.AsyncClient, items: s
     assert (answer.status_code, answer.json()["sub_code"]) == (400, f"isv.invalid-parameter:{name}"), answer.text
 
 
-@pytest.mark.parametrize("action", ["lock", "unlock", "deduct"])
+BAD_COSTS = [None, "", "-1", "1.234", "1000000", "1e3", "NaN", "１", True, [1], -0.5, 0.125, "12,30"]
+
+
+@pytest.mark.parametrize("cost", BAD_COSTS)
+async def test_a_cost_is_yuan_with_at_most_two_decimals(client: httpx.AsyncClient, cost: object) -> None:
+    """400 by name; what is no JSON number or text of digits is no cost."""
+    items = orjson.dumps([GOOD | {"unit_cost": cost}]).decode()
+    answer = await client.post("/stock/receive", json={"items": items}, headers=as_merchant(MERCHANT))
+    assert (answer.status_code, answer.json()["sub_code"]) == (400, "isv.invalid-parameter:items.unit_cost")
+
+
+BAD_WAREHOUSES = [
+    ("/warehouses", {}, "isv.missing-parameter:warehouse_sn"),
+    ("/warehouses", {"warehouse_sn": "WH001"}, "isv.missing-parameter:warehouse_name"),
+    ("/warehouses", {"warehouse_sn": "TOOLONG", "warehouse_name": "n"}, "isv.invalid-parameter:warehouse_sn"),
+    ("/warehouses", {"warehouse_sn": "a b", "warehouse_name": "n"}, "isv.invalid-parameter:warehouse_sn"),
+    ("/warehouses", {"warehouse_sn": "仓库一", "warehouse_name": "n"}, "isv.invalid-parameter:warehouse_sn"),
+    ("/warehouses", {"warehouse_sn": "A", "warehouse_name": "长" * 11}, "isv.invalid-parameter:warehouse_name"),
+    ("/warehouses", {"warehouse_sn": "A", "warehouse_name": "  "}, "isv.missing-parameter:warehouse_name"),
+    ("/warehouses/1", {}, "isv.missing-parameter:warehouse_name"),
+    ("/warehouses/1", {"warehouse_sn": "WH002"}, "isv.invalid-parameter:warehouse_sn"),
+    ("/warehouses/1", {"status": "2"}, "isv.invalid-parameter:status"),
+    ("/warehouses/1", {"city": "32768"}, "isv.invalid-parameter:city"),
+    ("/warehouses/1", {"warehouse_phone": "1" * 21}, "isv.invalid-parameter:warehouse_phone"),
+    ("/warehouses/x", {"contact": "n"}, "isv.invalid-parameter:w_id"),
+    ("/stock/inbound", {}, "isv.missing-parameter:items"),
+    ("/stock/inbound", {"reference": "r" * 51}, "isv.invalid-parameter:reference"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "sub_code"), BAD_WAREHOUSES)
+async def test_a_bad_warehouse_or_arrival_is_refused_by_name(
+    client: httpx.AsyncClient, path: str, body: dict[str, str], sub_code: str
+) -> None:
+    """400 before anything is stored."""
+    answer = await client.post(path, json=body, headers=as_merchant(MERCHANT))
+    assert (answer.status_code, answer.json()["sub_code"]) == (400, sub_code)
+
+
+@pytest.mark.parametrize("action", ["lock", "unlock", "deduct", "release"])
 async def test_an_order_number_is_required_and_checked(client: httpx.AsyncClient, action: str) -> None:
     """400 by name."""
     for body, sub_code in (
@@ -116,6 +160,13 @@ async def test_an_order_number_is_required_and_checked(client: httpx.AsyncClient
         ("POST", "/stock/lock"),
         ("POST", "/stock/unlock"),
         ("POST", "/stock/deduct"),
+        ("POST", "/stock/release"),
+        ("POST", "/stock/inbound"),
+        ("POST", "/stock/receive"),
+        ("GET", "/stock/search"),
+        ("POST", "/warehouses"),
+        ("GET", "/warehouses/1"),
+        ("POST", "/warehouses/1"),
     ],
 )
 async def test_calls_that_did_not_come_through_the_gateway_are_refused(
