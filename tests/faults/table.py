@@ -12,6 +12,8 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "R1": ("Redis killed with -9", "calls go on within local limits; nobody is called a stranger; used again within 2 s"),
     "R2": ("Redis hangs (SIGSTOP)", "as R1; a call waits 50 ms at most, then none"),
     "R3": ("Redis answers 200 ms late", "as R1; descriptors at most doubled"),
+    "R5": ("Redis without scripts, memory, a writable master, or its data yet", "script loaded once more; else busy (10); overshoot 0"),
+    "R6": ("Redis' answer lost after the script ran", "not repeated: counted as spent; overshoot 0"),
     "U4": ("service answers rubbish", "error 15, nothing of it leaks, other APIs untouched"),
     "U5": ("answer of 1 GB, gzip bomb", "error 15; memory of a process grows by less than 64 MB"),
     "U6": ("service answers byte by byte", "error 15 at the API's deadline"),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
@@ -14,9 +15,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from gateway.sessions import token_hash
 from openplatform.adapters.catalog_writer_redis import RedisCatalogWriter
+from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.adapters.redis_client import RedisClient, open_redis
 from openplatform.records import AccessToken, App, AppKey, ConfigChange, Record, Route
 from openplatform.sealing import Seal
+from openplatform.web import SystemClock
 from tests.faults.ledger import Ledger
 from tests.faults.load import Kind, Load
 from tests.faults.proxy import Proxy, proxy_before
@@ -90,6 +93,12 @@ class FaultWorld:
             text = (await http.get(f"http://127.0.0.1:{port or self.gateway.port}/metrics")).text
         return sum(float(value) for value in re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE))
 
+    async def day_used(self, app_key: str) -> int:
+        """The app's calls of the day as Redis has them."""
+        counter = RedisQuotaCounter(self.client, SystemClock(), ZoneInfo("Asia/Shanghai"))
+        (use,) = await counter.used([app_key])
+        return use.day_used
+
     async def scripts_run(self) -> int:
         """How many limit scripts Redis has run: it grows while the gateways count there."""
         try:
@@ -160,6 +169,7 @@ async def open_fault_world(
             "PAILOU_SERVICE_ADDRESSES": ",".join(f"{name}=127.0.0.1:{s.port}" for name, s in services.items()),
             "PAILOU_MAX_CONNECTIONS_PER_ADDRESS": "2000",
             "PAILOU_DRAIN_S": "1",
+            "PAILOU_TIME_ZONE": "Asia/Shanghai",
             **(environ or {}),
         }
         gateway = await stack.enter_async_context(serve("gateway", free_port(), settings, folder, workers=workers))
