@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from gateway.batch_buffer import BatchBuffer, to_queue
 from gateway.catalog import Catalog
+from gateway.clock_skew import ClockSkew
 from gateway.endpoint import GatewayEndpoint
 from gateway.front import FrontBounds, front_protocol, raise_descriptor_limit
 from gateway.front.lane import LANE
@@ -32,6 +33,7 @@ from openplatform.adapters.redis_client import HOT_PATH_TIMEOUT_S, open_redis
 from openplatform.adapters.redis_wire import RedisWire, can_wire
 from openplatform.adapters.sessions_redis import RedisSessionStore
 from openplatform.adapters.signatures_redis import RedisUsedSignatures
+from openplatform.adapters.store_time_redis import RedisStoreTime
 from openplatform.lifetime import draining, this_instance
 from openplatform.records import CallLog
 from openplatform.sealing import Seal
@@ -87,6 +89,9 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         else:
             first.cancel()  # `follow` goes on trying
         await stack.enter_async_context(running(catalog.follow(sessions.drop), name="catalogue"))
+        clock_skew = ClockSkew(RedisStoreTime(background), clock)
+        await clock_skew.look()
+        await stack.enter_async_context(running(clock_skew.follow(), name="clock"))
         peers = Peers(directory)
         await stack.enter_async_context(running(peers.follow(), name="peers"))
         # Processes share one port: the node tells their beats apart.
@@ -104,6 +109,7 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             logs=logs,
             metrics=metrics,
             clock=clock,
+            clock_skew=clock_skew,
             serv_ip=await _numeric(settings.advertise_host),
         )
         _watch(metrics, resources)
@@ -172,15 +178,17 @@ def _healthz() -> tuple[int, str, bytes]:
 
 
 def _readyz(resources: Resources) -> tuple[int, str, bytes]:
-    """Not ready without a catalogue and while draining. A store that is down is shown and does not count: calls go on without."""
-    catalog = resources.catalog
-    ready = catalog.is_loaded and not draining.began
+    """Not ready without a catalogue, with a wrong clock, and while draining. A store that is down is shown and does not count:
+    calls go on without."""
+    catalog, clock_skew = resources.catalog, resources.clock_skew
+    ready = catalog.is_loaded and clock_skew.is_tolerable and not draining.began
     state = {
         "status": "ok" if ready else "unavailable",
         "catalogue": {"version": catalog.version, "apps": len(catalog.apps), "routes": len(catalog.routes)},
         "checks": {
             "process": "stopping" if draining.began else "ok",
             "catalogue": "ok" if catalog.is_loaded else "not loaded yet",
+            "clock": "ok" if clock_skew.is_tolerable else f"{clock_skew.seconds:+.0f} s from Redis'",
             "redis": "ok" if catalog.reachable else "unreachable",
             "call_logs_waiting": resources.logs.waiting,
         },
@@ -196,6 +204,7 @@ def _watch(metrics: GatewayMetrics, r: Resources) -> None:
     gauges: dict[str, tuple[str, Callable[[], float]]] = {
         "pailou_config_version": ("Version of the catalogue in force", lambda: r.catalog.version),
         "pailou_log_buffer_entries": ("Call logs the broker has not confirmed yet", lambda: r.logs.waiting),
+        "pailou_clock_skew_seconds": ("This machine's clock minus Redis'", lambda: r.clock_skew.seconds),
         "pailou_dependency_up_redis": ("1 while the catalogue can be refreshed", lambda: float(r.catalog.reachable)),
     }
     counters: dict[str, tuple[str, Callable[[], float]]] = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.batch_buffer import BatchBuffer
 from gateway.catalog import Catalog
+from gateway.clock_skew import ClockSkew
 from gateway.metrics import GatewayMetrics
 from gateway.sessions import Sessions
 from gateway.upstream import Upstreams
@@ -52,4 +53,5 @@ class Resources:
     logs: BatchBuffer[CallLog]
     metrics: GatewayMetrics
     clock: Clock
+    clock_skew: ClockSkew
     serv_ip: str

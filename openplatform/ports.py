@@ -38,6 +38,13 @@ class Clock(Protocol):
         """Seconds that only grow; for durations and deadlines."""
 
 
+class StoreTime(Protocol):
+    """The one clock of all processes: the shared store's."""
+
+    async def now(self) -> float:
+        """Seconds since the epoch as the store has them. Raises PlatformUnavailable."""
+
+
 class CatalogReader(Protocol):
     """The gateway's side of the configuration."""
 
