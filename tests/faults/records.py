@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import aio_pika
 import msgspec
 
-from openplatform.adapters.rabbitmq_topology import QUEUE, declare_topology
+from openplatform.adapters.rabbitmq_topology import CALL_LOGS, declare_topology
 from openplatform.records import CallLog
 from tests.faults.ledger import Ledger
 
@@ -43,7 +43,7 @@ async def records_of(rabbitmq_url: str, ledger: Ledger) -> AsyncIterator[Records
     async with await aio_pika.connect(rabbitmq_url) as connection:
         channel = await connection.channel()
         await channel.set_qos(prefetch_count=64)
-        await declare_topology(channel, server_major=3)
-        queue = await channel.get_queue(QUEUE)
+        await declare_topology(channel, CALL_LOGS, server_major=3)
+        queue = await channel.get_queue(CALL_LOGS.queue)
         await queue.consume(consume)
         yield records

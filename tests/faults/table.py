@@ -19,6 +19,10 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "U6": ("service answers byte by byte", "error 15 at the API's deadline"),
     "U7": ("service redirects to the metadata address, or to us", "error 15; no connection is made there"),
     "U9": ("connection reset after a write was sent", "never repeated; error 15, remote-result-unknown"),
+    "U11": ("one of two instances of a service killed", "no idempotent call fails"),
+    "G1": ("gateway process killed with -9", "only calls in flight there are lost; replaced in 2 s; nothing counted is forgotten"),
+    "G2": ("gateway process hangs (SIGSTOP)", "replaced within 10 s; other processes' calls untouched"),
+    "G3": ("rolling restart by SIGHUP or SIGTERM", "no call fails, no record is lost"),
 }  # fmt: skip
 """Row id → the fault, the promise."""
 

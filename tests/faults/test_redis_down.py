@@ -21,7 +21,7 @@ KINDS = (Kind(), Kind("open.mine.get", session=SESSION))
 async def world(durable_redis: Redis, vhost: str, folder: Path) -> AsyncIterator[FaultWorld]:
     """Two gateway processes that go on without Redis, each within its share of the limits."""
     routes = [route(), route("open.mine.get", needs_session=True)]
-    async with open_fault_world(durable_redis, vhost, folder, routes=routes) as world:
+    async with open_fault_world(durable_redis, vhost, folder, routes=routes, proxied=True) as world:
         yield world
 
 

@@ -30,7 +30,7 @@ async def world(durable_redis: Redis, vhost: str, folder: Path) -> AsyncIterator
     apps = [app("flushed", number=1, daily_limit=FLUSH_LIMIT), app("lost", number=2, daily_limit=LIMIT)]
     apps += [app(name, number=n, daily_limit=LIMIT) for n, name in enumerate(REFUSALS, 3)]
     environ = {"PAILOU_WHEN_LIMITS_UNAVAILABLE": "deny"}
-    async with open_fault_world(durable_redis, vhost, folder, apps=apps, environ=environ) as world:
+    async with open_fault_world(durable_redis, vhost, folder, apps=apps, environ=environ, proxied=True) as world:
         yield world
 
 

@@ -145,9 +145,10 @@ def catalogue(apps: Sequence[App], routes: Sequence[Route]) -> list[ConfigChange
 @asynccontextmanager
 async def open_fault_world(
     redis: Redis, rabbitmq_url: str, folder: Path, *, apps: Sequence[App] | None = None, routes: Sequence[Route] | None = None,
-    workers: int = 2, environ: Mapping[str, str] | None = None,
+    workers: int = 2, proxied: bool = False, environ: Mapping[str, str] | None = None,
 ) -> AsyncIterator[FaultWorld]:  # fmt: skip
-    """A world over a Redis that is running already. routes name the services that are made for them."""
+    """A world over a Redis that is running already. routes name the services that are made for them;
+    proxied: the gateway reaches Redis through the proxy."""
     ledger = Ledger()
     routes = routes or [route()]
     async with AsyncExitStack() as stack:
@@ -162,7 +163,7 @@ async def open_fault_world(
         changes = catalogue(apps or [app()], routes)
         await writer.replace(changes)
         settings = {
-            "PAILOU_REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0",
+            "PAILOU_REDIS_URL": f"redis://127.0.0.1:{proxy.port if proxied else redis.port}/0",
             "PAILOU_RABBITMQ_URL": rabbitmq_url,
             "PAILOU_INTERNAL_KEYS": INTERNAL_KEY,
             "PAILOU_MASTER_KEYS": "k1:" + base64.b64encode(MASTER_KEYS["k1"]).decode(),
