@@ -18,7 +18,7 @@ from gateway.endpoint import GatewayEndpoint
 from gateway.front import FrontBounds, front_protocol, raise_descriptor_limit
 from gateway.front.lane import LANE
 from gateway.metrics import GatewayMetrics
-from gateway.pipeline import build_pipeline
+from gateway.pipeline import build_batch, build_pipeline
 from gateway.resources import Peers, Resources
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
@@ -118,8 +118,10 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
 
 def create_app(resources: Resources, settings: GatewaySettings) -> ASGIApp:
     """The gateway as an ASGI application over open resources."""
+    pipeline = build_pipeline(resources, settings)
     return GatewayEndpoint(
-        build_pipeline(resources, settings),
+        pipeline,
+        build_batch(pipeline, resources, settings),
         resources.clock,
         max_body_bytes=settings.max_body_bytes,
         trusted_proxies=settings.trusted_proxies,

@@ -1,6 +1,7 @@
 """One call on its way through the pipeline: what the filters know of it and tell each other."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from gateway.catalog import AppEntry, RouteEntry
 from openplatform.errors import OpenPlatformError
@@ -16,6 +17,9 @@ class Call:
         "params", "query", "received_at", "remote_ip", "request_id", "route", "service_body", "service_ms",
         "signed_body", "simplify", "stamps", "started", "status", "too_large", "vender_id", "verdict",
     )  # fmt: skip
+
+    carries = 0
+    """Calls inside this one, each with a record of its own; 0 = it is one itself."""
 
     def __init__(
         self,
@@ -74,6 +78,17 @@ class Call:
     def has_failed(self) -> bool:
         """False once an error stage has taken the error away."""
         return self.error is not None
+
+
+class Batch(Call):
+    """A request that carries calls, joined by `separator` (the door's). carries: RunBatch's, as soon as they are under way."""
+
+    __slots__ = ("carries", "separator")
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
+        self.separator = b""
+        self.carries = 0
 
 
 Filter = Callable[[Call], Awaitable[None] | None]

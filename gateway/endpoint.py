@@ -4,23 +4,29 @@ import itertools
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.call import Call
+from gateway.call import Batch, Call
 from gateway.pipeline import Pipeline
 from openplatform.addresses import caller_address, parse_address
 from openplatform.env import Network
 from openplatform.ports import Clock
+from openplatform.protocol import SEPARATOR
 
 Probe = Callable[[], tuple[int, str, bytes]]
 """Answers a probe path: status, content type, body."""
 
+C = TypeVar("C", bound=Call)
 Headers = list[tuple[bytes, bytes]]
 
 PATH = "/router/rest"
+BATCH_PATH = "/router/batch"
+SEPARATOR_HEADER = b"top-api-separator"
 _GZIP_REFUSED = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
+
+Answerer = Callable[..., Awaitable[tuple[int, Headers, bytes]]]
 
 
 class RequestIds:
@@ -35,9 +41,10 @@ class RequestIds:
 
 
 class GatewayEndpoint:
-    """`/router/rest` runs the pipeline; the probes answer loopback and trusted peers, `/healthz` answers everybody.
+    """`/router/rest` runs the pipeline, `/router/batch` the one for batches; the probes answer loopback and trusted peers,
+    `/healthz` answers everybody.
 
-    One pipeline behind two doors: called as an ASGI application, or by the front's lane through `answer`.
+    One pipeline behind two doors: called as an ASGI application, or by the front's lane through `answer`. Batches take the former.
     """
 
     lane_path = PATH.encode()
@@ -45,6 +52,7 @@ class GatewayEndpoint:
     def __init__(
         self,
         pipeline: Pipeline,
+        batch_pipeline: Pipeline,
         clock: Clock,
         *,
         max_body_bytes: int,
@@ -52,6 +60,7 @@ class GatewayEndpoint:
         probes: dict[str, Probe],
     ) -> None:
         self._pipeline = pipeline
+        self._batch_pipeline = batch_pipeline
         self._clock = clock
         self._max_body_bytes = max_body_bytes
         self._trusted = trusted_proxies
@@ -63,11 +72,18 @@ class GatewayEndpoint:
             raise RuntimeError(f"the gateway does not speak {scope['type']}")
         path = scope["path"]
         if path == PATH:
-            await self._answer_call(scope, receive, send)
+            await self._answer_call(scope, receive, send, self.answer)
+        elif path == BATCH_PATH:
+            await self._answer_call(scope, receive, send, self.answer_batch)
         elif path in self._probes:
             await self._answer_probe(path, scope, send)
         else:
-            await _send(send, 404, b"text/plain;charset=utf-8", b"Not found. Calls go to /router/rest\n")
+            await _send(
+                send,
+                404,
+                b"text/plain;charset=utf-8",
+                b"Not found. Calls go to /router/rest, batches to /router/batch\n",
+            )
 
     async def answer(
         self, method: str, query: bytes, headers: Headers, body: bytes, client: str, *, too_large: bool = False
@@ -76,31 +92,20 @@ class GatewayEndpoint:
 
         headers: the request's, names in lower case; client: the peer's address, without port.
         """
-        started = self._clock.monotonic()
-        content_type, accepts_gzip, forwarded = "", False, ""
-        for name, value in headers:
-            if name == b"content-type":
-                content_type = value.decode("latin-1")
-            elif name == b"accept-encoding":
-                accepts_gzip = b"gzip" in value and _GZIP_REFUSED.search(value) is None
-            elif name == b"x-forwarded-for":
-                forwarded = value.decode("latin-1")
-        call = Call(
-            request_id=self._ids.next(),
-            http_method=method,
-            query=query,
-            content_type=content_type,
-            body=body,
-            remote_ip=caller_address(client, forwarded, self._trusted) if forwarded and self._trusted else client,
-            received_at=self._clock.now(),
-            started=started,
-            accepts_gzip=accepts_gzip,
-            too_large=too_large,
-        )
+        call = self._new(Call, method, query, headers, body, client, too_large)
         await self._pipeline.run(call)
         return call.status, call.headers, call.answer
 
-    async def _answer_call(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_batch(
+        self, method: str, query: bytes, headers: Headers, body: bytes, client: str, *, too_large: bool = False
+    ) -> tuple[int, Headers, bytes]:
+        """The same for a batch of calls."""
+        call = self._new(Batch, method, query, headers, body, client, too_large)
+        call.separator = dict(headers).get(SEPARATOR_HEADER, SEPARATOR)
+        await self._batch_pipeline.run(call)
+        return call.status, call.headers, call.answer
+
+    async def _answer_call(self, scope: Scope, receive: Receive, send: Send, by: Answerer) -> None:
         message = await receive()
         body = message.get("body", b"")
         if message.get("more_body", False):
@@ -113,7 +118,7 @@ class GatewayEndpoint:
             return
         too_large = len(body) > self._max_body_bytes
         client = scope["client"][0] if scope["client"] else "0.0.0.0"  # noqa: S104  # in a record; nothing listens there
-        status, headers, answer = await self.answer(
+        status, headers, answer = await by(
             scope["method"],
             scope["query_string"],
             scope["headers"],
@@ -125,6 +130,31 @@ class GatewayEndpoint:
             headers.append((b"connection", b"close"))  # what is left of the body is not read
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
+
+    def _new(
+        self, kind: type[C], method: str, query: bytes, headers: Headers, body: bytes, client: str, too_large: bool
+    ) -> C:
+        started = self._clock.monotonic()
+        content_type, accepts_gzip, forwarded = "", False, ""
+        for name, value in headers:
+            if name == b"content-type":
+                content_type = value.decode("latin-1")
+            elif name == b"accept-encoding":
+                accepts_gzip = b"gzip" in value and _GZIP_REFUSED.search(value) is None
+            elif name == b"x-forwarded-for":
+                forwarded = value.decode("latin-1")
+        return kind(
+            request_id=self._ids.next(),
+            http_method=method,
+            query=query,
+            content_type=content_type,
+            body=body,
+            remote_ip=caller_address(client, forwarded, self._trusted) if forwarded and self._trusted else client,
+            received_at=self._clock.now(),
+            started=started,
+            accepts_gzip=accepts_gzip,
+            too_large=too_large,
+        )
 
     async def _answer_probe(self, path: str, scope: Scope, send: Send) -> None:
         if path != "/healthz" and not self._may_probe(scope):

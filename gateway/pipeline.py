@@ -15,7 +15,8 @@ from gateway.filters.invoke_service import InvokeService
 from gateway.filters.limit_calls import LimitCalls
 from gateway.filters.publish_call_log import PublishCallLog
 from gateway.filters.render import FinishAnswer, RenderAnswer, RenderError
-from gateway.filters.validate_params import ValidateParams
+from gateway.filters.run_batch import RunBatch
+from gateway.filters.validate_params import ValidateBatch, ValidateParams, ValidatePart
 from gateway.filters.verify_sign import VerifySign
 from gateway.resources import Resources
 from gateway.settings import GatewaySettings
@@ -147,4 +148,26 @@ def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
             CountCall(r.metrics, r.clock),
             PublishCallLog(r.logs, r.clock, serv_ip=r.serv_ip, node=s.node),
         ),
+    )
+
+
+def build_batch(single: Pipeline, r: Resources, s: GatewaySettings) -> Pipeline:
+    """The same list for batches: what comes before the signature is known to be right once for the batch, what comes after it
+    for each call that it carries, by the very same filters."""
+    checks = {"window_s": s.timestamp_window_s, "max_params": s.max_params}
+    signed = next(n for n, step in enumerate(single.pre, start=1) if isinstance(step, VerifySign))
+    before = [step for step in single.pre[:signed] if not isinstance(step, ValidateParams)]
+    part = Pipeline(
+        pre=(ValidatePart(r.catalog, r.clock, **checks), *single.pre[signed:]),
+        routing=single.routing,
+        post=single.post,
+        error=single.error,
+        finish=[step for step in single.finish if not isinstance(step, FinishAnswer)],
+    )
+    return Pipeline(
+        pre=(ValidateBatch(r.catalog, r.clock, **checks), *before),
+        routing=(RunBatch(part.run, r.catalog, max_calls=s.max_batch_calls, max_params=s.max_params),),
+        post=(),
+        error=single.error[-1:],
+        finish=single.finish,
     )

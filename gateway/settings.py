@@ -44,6 +44,8 @@ class GatewaySettings:
     """The protocol's bound."""
     max_params: int = 256
     """The protocol's bound."""
+    max_batch_calls: int = 20
+    """The protocol's bound."""
     max_connections_per_address: int = 200
     """A caller's open connections; trusted proxies are exempt."""
     session_cache_entries: int = 100_000
@@ -81,6 +83,7 @@ class GatewaySettings:
             service_addresses=_addresses(env.words("SERVICE_ADDRESSES")),
             max_body_bytes=env.integer("MAX_BODY_BYTES", 10 * 1024 * 1024, low=1024),
             max_params=env.integer("MAX_PARAMS", 256, low=16, high=4096),
+            max_batch_calls=env.integer("MAX_BATCH_CALLS", 20, low=1, high=100),
             max_connections_per_address=env.integer("MAX_CONNECTIONS_PER_ADDRESS", 200, low=1),
             session_cache_entries=env.integer("SESSION_CACHE_ENTRIES", 100_000, low=1),
             session_cache_s=env.number("SESSION_CACHE_S", 60.0, low=0.0, high=3600.0),

@@ -13,5 +13,7 @@ class CountCall:
         self._clock = clock
 
     def __call__(self, call: Call) -> None:
+        if call.carries:
+            return
         api = call.route.route.api_name if call.route is not None else "unknown"
         self._metrics.count(api, call.error, self._clock.monotonic() - call.started)

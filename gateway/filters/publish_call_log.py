@@ -32,6 +32,8 @@ class PublishCallLog:
         self._masked_names: dict[str, str] = {}
 
     def __call__(self, call: Call) -> None:
+        if call.carries:
+            return
         error = call.error
         params = call.params
         sensitive = call.route.route.sensitive if call.route is not None else ()

@@ -14,6 +14,7 @@ GZIP_LEVEL = 1
 
 _JSON_HEADERS = ((b"content-type", JSON_TYPE), (b"x-content-type-options", b"nosniff"))
 _XML_HEADERS = ((b"content-type", XML_TYPE),)
+_BATCH_HEADERS = ((b"content-type", b"text/plain;charset=UTF-8"), (b"x-content-type-options", b"nosniff"))
 
 
 class RenderAnswer:
@@ -60,7 +61,10 @@ class FinishAnswer:
 
     def __call__(self, call: Call) -> None:
         headers = call.headers
-        headers += _JSON_HEADERS if call.as_json else _XML_HEADERS
+        if call.carries and call.error is None:
+            headers += _BATCH_HEADERS
+        else:
+            headers += _JSON_HEADERS if call.as_json else _XML_HEADERS
         headers.append((b"x-request-id", call.request_id.encode()))
         if call.accepts_gzip:
             headers.append((b"vary", b"accept-encoding"))

@@ -1,4 +1,10 @@
-"""Stage 1, parameters: method, encoding, size; system parameters present and well-formed; the API known and available."""
+"""Stage 1, parameters: method, encoding, size; system parameters present and well-formed; the API known and available.
+
+A batch and the calls it carries are checked by the same rules, each half where it belongs: what is signed once with the batch,
+what each call names with the call.
+"""
+
+from collections.abc import Mapping
 
 from gateway.call import Call
 from gateway.catalog import Catalog
@@ -19,7 +25,7 @@ from openplatform.errors import (
     CallRejected,
 )
 from openplatform.ports import Clock
-from openplatform.protocol import parse_request, parse_timestamp
+from openplatform.protocol import joined, parse_request, parse_timestamp, read_part
 
 
 class ValidateParams:
@@ -39,48 +45,107 @@ class ValidateParams:
                 raise UPLOAD_FAIL()
             parsed = parse_request(call.query, call.body, call.content_type, max_params=self._max_params)
         except CallRejected:
-            # Without parameters, a look at the raw bytes tells in which format to answer.
-            call.as_json = b"format=json" in call.query or b"format=json" in call.body[:65536]
+            _guess_format(call)
             raise
-        params = call.params = parsed.params
+        call.params = parsed.params
         call.signed_body = parsed.signed_body
-        get = params.get
-
-        answer_format = get("format") or "xml"  # the protocol's default
-        call.as_json = answer_format == "json"
-        if not call.as_json and answer_format != "xml":
-            raise INVALID_FORMAT()
-        call.simplify = call.as_json and get("simplify") in ("true", "1")
-
-        api_name = get("method")
-        if not api_name:
+        _read_format(call)
+        if not parsed.params.get("method"):
             raise MISSING_METHOD()
-        if not get("app_key"):
-            raise MISSING_APP_KEY()
-        timestamp = get("timestamp")
-        if not timestamp:
-            raise MISSING_TIMESTAMP()
-        version = get("v")
-        if not version:
-            raise MISSING_VERSION()
-        if not get("sign"):
-            raise MISSING_SIGNATURE()
-        if version != "2.0":
-            raise INVALID_VERSION()
+        _check_signed(parsed.params)
+        _find_route(call, self._catalog, self._clock, self._window_s)
 
-        catalog = self._catalog
-        route = call.route = catalog.routes.get(api_name)
-        if route is None or not route.route.enabled:
-            if not catalog.is_loaded:
-                raise PLATFORM_UNAVAILABLE()
-            raise INVALID_METHOD()
-        window_s = route.route.timestamp_window_s or self._window_s
+
+class ValidateBatch:
+    """The same for a batch: system parameters in the query, no API of its own, the raw body signed whatever its type."""
+
+    def __init__(self, catalog: Catalog, clock: Clock, *, window_s: int, max_params: int) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._window_s = window_s
+        self._max_params = max_params
+
+    def __call__(self, call: Call) -> None:
         try:
-            distance_s = abs(parse_timestamp(timestamp) - self._clock.now())
-        except (ValueError, OverflowError):
-            raise INVALID_TIMESTAMP(window_s=window_s) from None
-        if distance_s > window_s:
-            raise INVALID_TIMESTAMP(window_s=window_s)
-        for name in catalog.required:
-            if not get(name):
-                raise MISSING_ARGUMENT(name=name)
+            if call.http_method != "POST":
+                raise ACTION_NOT_ALLOWED("use POST")
+            if call.too_large:
+                raise UPLOAD_FAIL()
+            call.params = parse_request(call.query, b"", "", max_params=self._max_params).params
+        except CallRejected:
+            _guess_format(call)
+            raise
+        call.signed_body = call.body
+        _read_format(call)
+        _check_signed(call.params)
+        if not self._catalog.is_loaded:
+            raise PLATFORM_UNAVAILABLE()
+        _check_time(call.params["timestamp"], self._clock, self._window_s)
+
+
+class ValidatePart:
+    """The same for one call of a batch, whose signature was checked already; call.params holds what the batch said for all."""
+
+    def __init__(self, catalog: Catalog, clock: Clock, *, window_s: int, max_params: int) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._window_s = window_s
+        self._max_params = max_params
+
+    def __call__(self, call: Call) -> None:
+        call.params = joined(call.params, read_part(call.body, max_params=self._max_params))
+        if not call.params.get("method"):
+            raise MISSING_METHOD()
+        _find_route(call, self._catalog, self._clock, self._window_s)
+
+
+def _guess_format(call: Call) -> None:
+    """Without parameters, a look at the raw bytes tells in which format to answer."""
+    call.as_json = b"format=json" in call.query or b"format=json" in call.body[:65536]
+
+
+def _read_format(call: Call) -> None:
+    get = call.params.get
+    answer_format = get("format") or "xml"  # the protocol's default
+    call.as_json = answer_format == "json"
+    if not call.as_json and answer_format != "xml":
+        raise INVALID_FORMAT()
+    call.simplify = call.as_json and get("simplify") in ("true", "1")
+
+
+def _check_signed(params: Mapping[str, str]) -> None:
+    """What every signature stands on is there."""
+    get = params.get
+    if not get("app_key"):
+        raise MISSING_APP_KEY()
+    if not get("timestamp"):
+        raise MISSING_TIMESTAMP()
+    version = get("v")
+    if not version:
+        raise MISSING_VERSION()
+    if not get("sign"):
+        raise MISSING_SIGNATURE()
+    if version != "2.0":
+        raise INVALID_VERSION()
+
+
+def _find_route(call: Call, catalog: Catalog, clock: Clock, window_s: int) -> None:
+    params = call.params
+    route = call.route = catalog.routes.get(params["method"])
+    if route is None or not route.route.enabled:
+        if not catalog.is_loaded:
+            raise PLATFORM_UNAVAILABLE()
+        raise INVALID_METHOD()
+    _check_time(params["timestamp"], clock, route.route.timestamp_window_s or window_s)
+    for name in catalog.required:
+        if not params.get(name):
+            raise MISSING_ARGUMENT(name=name)
+
+
+def _check_time(timestamp: str, clock: Clock, window_s: int) -> None:
+    try:
+        distance_s = abs(parse_timestamp(timestamp) - clock.now())
+    except (ValueError, OverflowError):
+        raise INVALID_TIMESTAMP(window_s=window_s) from None
+    if distance_s > window_s:
+        raise INVALID_TIMESTAMP(window_s=window_s)

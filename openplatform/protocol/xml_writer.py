@@ -25,4 +25,9 @@ def open_tag(name: str) -> str:
 def element(out: list[str], name: str, text: str) -> None:
     """Appends one element that holds text."""
     tag = open_tag(name)
-    out.append(f"{tag}{escape(_ILLEGAL.sub('', text))}</{tag[1:]}")
+    text = escape(_ILLEGAL.sub("", text))
+    if "\r" in text:
+        text = text.replace(
+            "\r", "&#13;"
+        )  # readers make one line feed of a bare one; and CR LF separates the parts of a batch
+    out.append(f"{tag}{text}</{tag[1:]}")

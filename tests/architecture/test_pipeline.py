@@ -27,11 +27,12 @@ def takes_a_call(node: ast.ClassDef) -> bool:
 
 
 def listed() -> list[str]:
-    """Names of the classes that `build_pipeline` makes, in the order of its list."""
-    builder = next(n for n in tree_of(PIPELINE).body if isinstance(n, ast.FunctionDef) and n.name == "build_pipeline")
-    calls = [node for node in ast.walk(builder) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    """Names of the filters that `build_pipeline` and `build_batch` make, in the order of their lists."""
+    builders = [n for n in tree_of(PIPELINE).body if isinstance(n, ast.FunctionDef) and n.name.startswith("build_")]
+    calls = [node for builder in builders for node in ast.walk(builder) if isinstance(node, ast.Call)]
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
-    return [call.func.id for call in calls if isinstance(call.func, ast.Name) and call.func.id != "Pipeline"]
+    names = [call.func.id for call in calls if isinstance(call.func, ast.Name)]
+    return [name for name in names if name[0].isupper() and name != "Pipeline"]
 
 
 def test_every_filter_is_in_the_list_once() -> None:
