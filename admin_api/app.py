@@ -50,12 +50,13 @@ from openplatform.adapters.catalog_redis import RedisCatalogWriter
 from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.quota_redis import RedisQuotaCounter
+from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.ranking_redis import RedisApiRanking
 from openplatform.adapters.redis_client import open_redis
 from openplatform.addresses import parse_address
 from openplatform.errors import SettingsError
 from openplatform.lifetime import registered, running, this_instance
-from openplatform.ports import ApiRanking, CatalogWriter, Clock, QuotaCounter, ServiceDirectory
+from openplatform.ports import ApiRanking, CatalogWriter, Clock, QuotaCounter, QuotaSnapshot, ServiceDirectory
 from openplatform.sealing import Seal
 from openplatform.service_client import ServiceClient, open_service_client
 from openplatform.sql import Database, open_database
@@ -71,6 +72,7 @@ class Resources:
     database: Database
     catalog_writer: CatalogWriter
     quota: QuotaCounter
+    counters: QuotaSnapshot
     ranking: ApiRanking
     directory: ServiceDirectory
     services: ServiceClient
@@ -102,11 +104,13 @@ async def open_resources(
         client = open_service_client(directory, internal_key=settings.internal_keys[0], pinned=pinned)
         writer = RedisCatalogWriter(redis)
         metrics = AdminMetrics()
-        relay = Relay(database, writer, clock, metrics)
+        counters = RedisQuotaSnapshot(redis)
+        relay = Relay(database, writer, counters, clock, metrics)
         yield Resources(
             database=database,
             catalog_writer=writer,
             quota=RedisQuotaCounter(redis, clock, settings.time_zone),
+            counters=counters,
             ranking=RedisApiRanking(redis),
             directory=directory,
             services=await stack.enter_async_context(client),

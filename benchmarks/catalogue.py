@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from openplatform.adapters.catalog_redis import RedisCatalogWriter
+from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.redis_client import open_redis
 from openplatform.protocol.timestamps import GMT8
 from openplatform.records import AccessToken, ApiName, App, AppKey, ConfigChange, Route
@@ -48,6 +49,7 @@ class Catalogue:
     async def write(self, redis_url: str) -> None:
         """Into Redis, as admin_api's relay does."""
         async with open_redis(redis_url, None) as client:
+            await RedisQuotaSnapshot(client).restore([])
             await RedisCatalogWriter(client).replace(self._changes())
 
     def _changes(self) -> list[ConfigChange]:

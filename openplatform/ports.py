@@ -15,6 +15,8 @@ from openplatform.records import (
     CallLog,
     CatalogUpdate,
     ConfigChange,
+    CounterState,
+    CounterStates,
     IndexVerdict,
     Instance,
     LogPage,
@@ -132,6 +134,20 @@ class Balances(Protocol):
 
     async def spendable(self, customer_ids: Sequence[int]) -> Sequence[int | None]:
         """Each customer's money − pending, fen, in the order asked; None = the store does not know it."""
+
+
+class QuotaSnapshot(Protocol):
+    """The admission counters as a whole, kept safe outside the store that counts. While they are not complete nothing is admitted
+    there: gateways do as if the store were down."""
+
+    async def is_complete(self) -> bool:
+        """False when the store is new, lost its data, or started again with older data."""
+
+    async def changed(self, since_s: int) -> CounterStates:
+        """The counters that counted since then (the last snapshot's taken_at_s, 0 = all of two days), and perhaps some more."""
+
+    async def restore(self, states: Sequence[CounterState]) -> None:
+        """Puts back what was kept, where the store has not counted more itself, and marks the counters as complete."""
 
 
 class ApiRanking(Protocol):

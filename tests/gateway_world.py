@@ -22,6 +22,7 @@ from gateway.settings import GatewaySettings
 from openplatform.adapters.catalog_redis import RedisCatalogReader
 from openplatform.adapters.catalog_writer_redis import RedisCatalogWriter
 from openplatform.adapters.embedded import Embedded
+from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.redis_client import RedisClient, open_redis
 from openplatform.protocol.timestamps import GMT8
 from openplatform.records import AccessToken, App, AppKey, CallLog, ConfigChange, ConfigKind, Record, Route
@@ -150,6 +151,7 @@ async def open_world(*, door: str = "lane", redis_url: str = "memory://", **fiel
         embedded = Embedded()
         client = await stack.enter_async_context(open_redis(redis_url, embedded))
         writer = RedisCatalogWriter(client)
+        await RedisQuotaSnapshot(client).restore([])
         await writer.replace([])
         seen: list[tuple[str, Mapping[str, str], dict[str, str]]] = []
         answers: dict[str, Response] = {}

@@ -10,7 +10,7 @@ from admin_api.outbox.repository import forget_sent, mark_sent, newer_than, newe
 from admin_api.security.metrics import AdminMetrics
 from admin_api.tables.rows import Row
 from openplatform.errors import PlatformUnavailable
-from openplatform.ports import CatalogWriter, Clock
+from openplatform.ports import CatalogWriter, Clock, QuotaSnapshot
 from openplatform.records import ConfigChange
 from openplatform.sql import Database
 
@@ -32,9 +32,12 @@ class Relay:
     A row's id is its version: the writer ignores what is older than what it has, so that pushing twice changes nothing.
     """
 
-    def __init__(self, database: Database, writer: CatalogWriter, clock: Clock, metrics: AdminMetrics) -> None:
+    def __init__(
+        self, database: Database, writer: CatalogWriter, counters: QuotaSnapshot, clock: Clock, metrics: AdminMetrics
+    ) -> None:
         self._database = database
         self._writer = writer
+        self._counters = counters
         self._clock = clock
         self._metrics = metrics
         self._awake = asyncio.Event()
@@ -89,6 +92,9 @@ class Relay:
         """One pass: replaces the catalogue if it is incomplete, pushes all that is not sent, now and then forgets what was."""
         now = self._clock.monotonic()
         if now >= self._check_at:
+            # The counters first: gateways that see the catalogue complete can count.
+            if not await self._counters.is_complete():
+                await self._restore_counters()
             if not await self._writer.is_complete():
                 await self._replace()
             self._check_at = now + COMPLETE_CHECK_S
@@ -104,6 +110,10 @@ class Relay:
             async with self._database.begin() as connection:
                 await forget_sent(connection, self._now() - _KEEP_SENT)
             self._forget_at = now + _FORGET_EVERY_S
+
+    async def _restore_counters(self) -> None:
+        log.info("the admission counters are new to Redis: gateways may use them from now on")
+        await self._counters.restore([])
 
     async def _replace(self) -> None:
         # The version is read first: what the snapshot holds is at least that new. What other instances pushed meanwhile

@@ -18,9 +18,11 @@ from redis.exceptions import NoScriptError
 from openplatform.adapters.quota_redis_script import RULES, SCRIPT, SCRIPT_SHA, UNKNOWN_BALANCE
 from openplatform.adapters.redis_client import RedisClient, redis_errors
 from openplatform.adapters.redis_keys import (
+    ADMISSION_SENTINEL,
     API_QUOTA_PREFIX,
     APP_QUOTA_PREFIX,
     BALANCE_PREFIX,
+    COUNTED_RECENTLY,
     GRANT_QUOTA_PREFIX,
     PENDING_EXPIRY,
     PENDING_PREFIX,
@@ -127,6 +129,8 @@ class RedisQuotaCounter:
                 answer = await self._command("EVALSHA", SCRIPT_SHA, len(keys), *keys, ask)
             except NoScriptError:  # nothing ran: loading it and asking once more counts nothing twice
                 answer = await self._command("EVAL", SCRIPT, len(keys), *keys, ask)
+        if not answer:
+            raise PLATFORM_UNAVAILABLE("redis: the counters are not complete yet")
         rows: list[list[int]] = orjson.loads(answer)
         return rows
 
@@ -147,7 +151,8 @@ def question(batch: list[_Waiting], days: list[tuple[int, int, str]]) -> tuple[l
         calls.append(kind)
         if reservation is not None:
             prices.append((len(calls), reservation))
-    keys = [RANK_PREFIX + name for _, _, name in days]
+    keys = [ADMISSION_SENTINEL, COUNTED_RECENTLY]
+    keys += [RANK_PREFIX + name for _, _, name in days]
     keys += counters
     body: dict[str, Any] = {"days": days, "kinds": kinds, "calls": calls, "apis": list(apis)}
     if prices:

@@ -5,8 +5,9 @@ sum, and `last`, the newest second it has seen. Why 61 buckets: with 60, one 60.
 61 exactly the limit. A window is seconds now-60 … now; `last` never goes back, so that a Redis clock that steps back opens no
 second window. A counter is loaded only when a rule of a call needs it, and written once for all calls that it counted.
 
-KEYS: the rankings of `days`, then the counters, then, if a call has a price, the zset of expiries and for each customer balance
-and pending. ARGV[1], JSON:
+KEYS: the sentinel (without it nothing is decided and the answer is empty: the counters may be lost), the zset of when counters
+counted, the rankings of `days`, the counters, then, if a call has a price, the zset of expiries and for each customer balance and
+pending. ARGV[1], JSON:
   days     [[start, end, yyyymmdd], …], epoch seconds
   apis     API names for the ranking
   kinds    rules that calls share: [app counter, api, app's day, app's minute] and, where more is limited,
@@ -28,10 +29,12 @@ UNKNOWN_BALANCE = len(RULES)
 """No rule: the store does not know what the customer has."""
 
 SCRIPT = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return '' end
 local ask = cjson.decode(ARGV[1])
 local wall = tonumber(redis.call('TIME')[1])
 local days, kinds, states, ranks, verdicts = ask.days, ask.kinds, {}, {}, {}
 local nd = #days
+local before = 2 + nd  -- keys before the counters
 
 local function day_of(now)
   for i = 1, nd do
@@ -41,12 +44,12 @@ local function day_of(now)
 end
 
 local function load(i)
-  local key = KEYS[nd + i]
+  local key = KEYS[before + i]
   local row = redis.call('HMGET', key, 'day', 'used', 'last', 'sum')
   local last = tonumber(row[3]) or 0
   local now = math.max(wall, last)
   local d = day_of(now)
-  local st = {key = key, now = now, d = d, used = 0, sum = tonumber(row[4]) or 0, added = 0, moved = false}
+  local st = {key = key, now = now, last = last, d = d, used = 0, sum = tonumber(row[4]) or 0, added = 0, moved = false}
   if row[1] == days[d][3] then st.used = tonumber(row[2]) or 0 end
   if now > last then
     st.second = 0
@@ -155,15 +158,18 @@ for n, k in ipairs(ask.calls) do
 end
 
 for _, st in pairs(states) do
-  if st.added > 0 then redis.call('HINCRBY', st.key, tostring(st.now % 61), st.added) end
+  if st.added > 0 then
+    redis.call('HINCRBY', st.key, tostring(st.now % 61), st.added)
+    if math.floor(st.now / 10) > math.floor(st.last / 10) then redis.call('ZADD', KEYS[2], st.now, st.key) end
+  end
   if st.added > 0 or st.moved then
     redis.call('HSET', st.key, 'day', days[st.d][3], 'used', st.used, 'last', st.now, 'sum', st.sum)
     redis.call('EXPIRE', st.key, 172800)
   end
 end
 for d, rank in pairs(ranks) do
-  for api, calls in pairs(rank) do redis.call('ZINCRBY', KEYS[d], calls, ask.apis[api]) end
-  redis.call('EXPIRE', KEYS[d], 2678400)
+  for api, calls in pairs(rank) do redis.call('ZINCRBY', KEYS[2 + d], calls, ask.apis[api]) end
+  redis.call('EXPIRE', KEYS[2 + d], 2678400)
 end
 for i, b in pairs(balances) do
   if b.taken > 0 or #b.rows > 0 then

@@ -5,6 +5,8 @@
 | pailou:{adm}:app:<app_key> | hash: an app's day count and 61 one-second buckets | 2 days after the last call | gateway | gateway, admin |
 | pailou:{adm}:api:<API name> | hash: the same for an API with limits over all apps | 2 days after the last call | gateway | gateway |
 | pailou:{adm}:app-api:<app_key>:<API name> | hash: the same for a grant with limits | 2 days after the last call | gateway | gateway |
+| pailou:{adm}:sentinel | string: `run-id epoch`, missing = the counters are not complete | none | admin | gateway, admin |
+| pailou:{adm}:counted | zset: counter's key → when it counted last, epoch s, to 10 s | 2 days by entry | gateway, admin | admin |
 | pailou:{adm}:balance:<customer id> | hash: money, seq (newest ledger row in it), pending, fen | none | admin, gateway | gateway, admin |
 | pailou:{adm}:pending:<customer id> | hash: request id → `price expiry`, expiry 0 = settled | none | gateway | admin |
 | pailou:{adm}:pending-expiry | zset: `customer request` → expiry of reservations, epoch s | none | gateway | admin |
@@ -30,6 +32,8 @@ RANK_PREFIX = "pailou:{adm}:rank:"
 APP_QUOTA_PREFIX = "pailou:{adm}:app:"
 API_QUOTA_PREFIX = "pailou:{adm}:api:"
 GRANT_QUOTA_PREFIX = "pailou:{adm}:app-api:"
+ADMISSION_SENTINEL = "pailou:{adm}:sentinel"
+COUNTED_RECENTLY = "pailou:{adm}:counted"
 BALANCE_PREFIX = "pailou:{adm}:balance:"
 PENDING_PREFIX = "pailou:{adm}:pending:"
 PENDING_EXPIRY = "pailou:{adm}:pending-expiry"

@@ -17,7 +17,16 @@ from openplatform.records.catalogue import (
     SystemParam,
 )
 from openplatform.records.instances import Instance
-from openplatform.records.limits import Charge, QuotaRequest, QuotaUse, QuotaVerdict, Reservation, Rule
+from openplatform.records.limits import (
+    Charge,
+    CounterState,
+    CounterStates,
+    QuotaRequest,
+    QuotaUse,
+    QuotaVerdict,
+    Reservation,
+    Rule,
+)
 from openplatform.records.mails import MAIL_ADDRESS, MAIL_SENDER, Mail
 from openplatform.records.record import ApiName, AppKey, Record, TokenHash
 
@@ -35,6 +44,8 @@ __all__ = [
     "Charge",
     "ConfigChange",
     "ConfigKind",
+    "CounterState",
+    "CounterStates",
     "Grant",
     "IndexVerdict",
     "Instance",

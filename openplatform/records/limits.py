@@ -86,3 +86,24 @@ class QuotaUse(Record, frozen=True, kw_only=True):
     day_used: int
     minute_used: int
     day_reset_s: int
+
+
+class CounterState(Record, frozen=True, kw_only=True):
+    """What one admission counter had counted at a moment. name: app_key, API name, or `app_key:API name`.
+
+    day: yyyymmdd in the platform's zone; last_s: the newest second that it counted in, epoch; minute_used: the last 61 s before.
+    """
+
+    kind: Literal["app", "api", "app-api"]
+    name: str
+    day: str
+    day_used: int
+    last_s: int
+    minute_used: int
+
+
+class CounterStates(Record, frozen=True, kw_only=True):
+    """Counters that were read together. taken_at_s: the store's clock, epoch s: ask for what changed since then next time."""
+
+    taken_at_s: int
+    states: tuple[CounterState, ...]

@@ -7,6 +7,7 @@ import pytest
 
 from openplatform.adapters.balances_redis import RedisBalances
 from openplatform.adapters.quota_redis import RedisQuotaCounter
+from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.redis_client import RedisClient
 from openplatform.adapters.redis_keys import BALANCE_PREFIX
 from openplatform.errors import PlatformUnavailable
@@ -35,6 +36,7 @@ class Customer:
 @pytest.fixture
 async def customer(redis_client: RedisClient) -> Customer:
     made = Customer(redis_client)
+    await RedisQuotaSnapshot(redis_client).restore([])
     await made.balances.put(7, money_fen=100, seq=1)
     return made
 

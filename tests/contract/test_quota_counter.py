@@ -12,6 +12,7 @@ import pytest
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.quota_memory import MemoryQuotaCounter
 from openplatform.adapters.quota_redis import RedisQuotaCounter
+from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.ranking_redis import RedisApiRanking
 from openplatform.adapters.redis_client import RedisClient, open_redis
 from openplatform.adapters.redis_wire import RedisWire
@@ -37,6 +38,7 @@ async def quota(request: pytest.FixtureRequest) -> AsyncIterator[QuotaCounter]:
     url = "memory://" if request.param == "fakeredis" else request.getfixturevalue("clean_redis_url")
     wire = RedisWire(url, timeout_s=2) if request.param == "wire" else None
     async with open_redis(url, Embedded()) as opened:
+        await RedisQuotaSnapshot(opened).restore([])
         yield RedisQuotaCounter(opened, SystemClock(), ZONE, wire=wire)
     if wire is not None:
         wire.close()
@@ -136,6 +138,7 @@ async def test_the_longest_wait_is_told(quota: QuotaCounter) -> None:
 
 async def test_ranking_counts_what_was_admitted(redis_client: RedisClient) -> None:
     """The day's ranking is the number of admitted calls by API, no more."""
+    await RedisQuotaSnapshot(redis_client).restore([])
     quota, ranking = RedisQuotaCounter(redis_client, SystemClock(), ZONE), RedisApiRanking(redis_client)
     calls = [ask("a", f"open.{n % 3}.get", minute=100) for n in range(200)]
     verdicts = await asyncio.gather(*(quota.admit(call) for call in calls))
@@ -146,6 +149,7 @@ async def test_ranking_counts_what_was_admitted(redis_client: RedisClient) -> No
 
 async def test_a_flushed_script_is_loaded_again(redis_client: RedisClient) -> None:
     """SCRIPT FLUSH costs nobody an answer, and counts nothing twice."""
+    await RedisQuotaSnapshot(redis_client).restore([])
     quota = RedisQuotaCounter(redis_client, SystemClock(), ZONE)
     await quota.admit(ask(day=3))
     await redis_client.script_flush()
@@ -167,6 +171,7 @@ async def test_a_store_that_is_down_is_ours(wired: bool) -> None:
 async def test_a_fault_leaves_nobody_waiting(redis_client: RedisClient, caplog: pytest.LogCaptureFixture) -> None:
     """An answer that nobody expected fails the callers of that batch, with a trace, and those who come later are served."""
     answers: list[object] = [b"not JSON"]
+    await RedisQuotaSnapshot(redis_client).restore([])
     quota = RedisQuotaCounter(redis_client, SystemClock(), ZONE)
     command = quota._command
 

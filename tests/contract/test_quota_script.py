@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from openplatform.adapters.quota_redis import question
 from openplatform.adapters.quota_redis_script import RULES, SCRIPT, UNKNOWN_BALANCE
-from openplatform.adapters.redis_keys import BALANCE_PREFIX, PENDING_EXPIRY, PENDING_PREFIX, RANK_PREFIX
+from openplatform.adapters.redis_keys import (
+    ADMISSION_SENTINEL,
+    BALANCE_PREFIX,
+    PENDING_EXPIRY,
+    PENDING_PREFIX,
+    RANK_PREFIX,
+)
 from openplatform.records import QuotaRequest, Reservation
 
 TURNED = SCRIPT.replace("redis.call('TIME')[1]", "ARGV[2]")
@@ -117,6 +123,7 @@ def test_the_script_agrees_with_the_model(redis_url: str, steps, requests: list[
     """Any sequence of waits, clock steps and bursts, over a midnight: verdicts, waits and money are those of the obvious model."""
     with redis.Redis.from_url(redis_url) as server:
         server.flushdb()
+        server.set(ADMISSION_SENTINEL, "-")
         server.hset(f"{BALANCE_PREFIX}{CUSTOMER}", mapping={"money": MONEY_FEN, "seq": 1})
         model, wall, number = Model(), start, 0
         for wait, burst in steps:

@@ -15,6 +15,7 @@ from starlette.routing import Route as HttpRoute
 
 from openplatform.adapters.catalog_writer_redis import RedisCatalogWriter
 from openplatform.adapters.quota_redis import RedisQuotaCounter
+from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.ranking_redis import RedisApiRanking
 from openplatform.adapters.redis_client import open_redis
 from openplatform.protocol.timestamps import GMT8
@@ -74,6 +75,7 @@ async def test_400_callers_4_processes(
         open_redis(clean_redis_url, None) as redis,
         serving(service_app([_echo_route()], internal_keys=[INTERNAL_KEY])) as service_port,
     ):
+        await RedisQuotaSnapshot(redis).restore([])
         await RedisCatalogWriter(redis).replace(
             echo_catalogue([("by-minute", 10**6, MINUTE_LIMIT), ("by-day", DAY_LIMIT, None)])
         )

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 
 from openplatform.adapters.catalog_writer_redis import RedisCatalogWriter
+from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.redis_client import open_redis
 from openplatform.protocol import encode_query
 from openplatform.web import JsonAnswer, service_app
@@ -62,6 +63,7 @@ async def test_20000_calls_20000_records(
 
     service = service_app([HttpRoute("/echo", echo)], internal_keys=[INTERNAL_KEY])
     async with open_redis(clean_redis_url, None) as redis, serving(service) as service_port:
+        await RedisQuotaSnapshot(redis).restore([])
         await RedisCatalogWriter(redis).replace(echo_catalogue([("caller", 10**6, None)]))
         environ = {
             "PAILOU_REDIS_URL": clean_redis_url,

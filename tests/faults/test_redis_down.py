@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
+from openplatform.adapters.redis_client import open_redis
 from tests.faults.ledger import BUSY, IDENTITY_CODES, latency_ms, now
 from tests.faults.load import Kind, Load
 from tests.faults.report import report
@@ -54,6 +56,8 @@ async def test_r1_redis_is_killed(world: FaultWorld) -> None:
         await asyncio.to_thread(world.redis.kill)
         await asyncio.sleep(world.times.fault_s)
         await asyncio.to_thread(world.redis.start)
+        async with open_redis(world.redis.url, None) as client:
+            await RedisQuotaSnapshot(client).restore([])  # admin_api's part
         began = load.enter("after")
         recovery_s = await counting_again(world, began)
         await asyncio.sleep(world.times.after_s)

@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from gateway.sessions import token_hash
 from openplatform.adapters.catalog_writer_redis import RedisCatalogWriter
 from openplatform.adapters.quota_redis import RedisQuotaCounter
+from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.redis_client import RedisClient, open_redis
 from openplatform.records import AccessToken, App, AppKey, ConfigChange, Record, Route
 from openplatform.sealing import Seal
@@ -161,6 +162,7 @@ async def open_fault_world(
         records = await stack.enter_async_context(records_of(rabbitmq_url, ledger))
         writer = RedisCatalogWriter(client)
         changes = catalogue(apps or [app()], routes)
+        await RedisQuotaSnapshot(client).restore([])
         await writer.replace(changes)
         settings = {
             "PAILOU_REDIS_URL": f"redis://127.0.0.1:{proxy.port if proxied else redis.port}/0",

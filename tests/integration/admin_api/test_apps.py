@@ -102,6 +102,7 @@ async def test_the_list_shows_how_much_is_used(world: World, admin: Caller) -> N
     app = await admin.new_app()
     quota = world.resources.quota
     assert isinstance(quota, RedisQuotaCounter)
+    await world.resources.counters.restore([])
     for _ in range(3):
         request = QuotaRequest(app_key=app["app_key"], api_name="open.order.get", daily_limit=9, minute_limit=None)
         await quota.admit(request)

@@ -58,7 +58,7 @@ class Notes:
 
 
 def relay_of(world: World, writer: CatalogWriter) -> Relay:
-    return Relay(world.database, writer, world.clock, AdminMetrics())
+    return Relay(world.database, writer, world.resources.counters, world.clock, AdminMetrics())
 
 
 async def unsent(world: World) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from openplatform.adapters.catalog_writer_redis import RedisCatalogWriter
+from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.redis_client import open_redis
 from tests.e2e.catalogue import echo_catalogue
 from tests.gateway_world import INTERNAL_KEY
@@ -18,6 +19,7 @@ async def test_a_wrong_master_key_refuses_the_start(
 ) -> None:
     """Exit status 78 and one line that names the variable, no trace."""
     async with open_redis(clean_redis_url, None) as redis:
+        await RedisQuotaSnapshot(redis).restore([])
         await RedisCatalogWriter(redis).replace(echo_catalogue([("caller", 1, None)]))
     environ = {
         "PAILOU_REDIS_URL": clean_redis_url,
