@@ -17,6 +17,8 @@ from gateway.clock_skew import ClockSkew
 from gateway.endpoint import GatewayEndpoint
 from gateway.front import FrontBounds, front_protocol, raise_descriptor_limit
 from gateway.front.lane import LANE
+from gateway.gate_metrics import gate_metrics
+from gateway.guards import Guards
 from gateway.metrics import GatewayMetrics
 from gateway.pipeline import build_batch, build_pipeline
 from gateway.resources import Peers, Resources
@@ -106,6 +108,11 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             local_quota=MemoryQuotaCounter(clock, settings.time_zone),
             peers=peers,
             upstreams=upstreams,
+            guards=Guards(
+                rules=settings.breaker,
+                api_limit=settings.api_max_concurrency,
+                service_limit=settings.service_max_concurrency,
+            ),
             logs=logs,
             metrics=metrics,
             clock=clock,
@@ -193,6 +200,7 @@ def _readyz(resources: Resources) -> tuple[int, str, bytes]:
             "clock": "ok" if clock_skew.is_tolerable else f"{clock_skew.seconds:+.0f} s from Redis'",
             "redis": "ok" if catalog.reachable else "unreachable",
             "call_logs_waiting": resources.logs.waiting,
+            "breakers_not_closed": resources.guards.not_closed(),
         },
     }
     return (200 if ready else 503), "application/json", orjson.dumps(state)
@@ -216,6 +224,7 @@ def _watch(metrics: GatewayMetrics, r: Resources) -> None:
         "pailou_log_publish_failures": ("Batches that had to be sent again", lambda: r.logs.failed_attempts),
     }
     metrics.gauges, metrics.counters = gauges, counters
+    metrics.families = (lambda: gate_metrics(r.guards.gates()),)
 
 
 async def _numeric(host: str) -> str:

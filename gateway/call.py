@@ -12,9 +12,9 @@ class Call:
     """Fields are grouped by who writes them; a filter reads only what stages before it wrote."""
 
     __slots__ = (
-        "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "content_type", "error", "grant", "guarded_s", "headers",
-        "http_method",
-        "params", "query", "received_at", "remote_ip", "request_id", "route", "service_body", "service_ms",
+        "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "breaker_is_open", "content_type", "error", "fallback",
+        "grant", "guarded_s", "headers", "http_method", "params", "query", "received_at", "remote_ip", "request_id", "route",
+        "service_body", "service_ms",
         "signed_body", "simplify", "stamps", "started", "status", "too_large", "vender_id", "verdict",
     )  # fmt: skip
 
@@ -67,6 +67,9 @@ class Call:
         self.service_body = b""
         self.service_ms: float | None = None
         self.attempts = 0
+        # InvokeService: a breaker kept the call from its service; what was answered in the service's place ("body", "" = nothing)
+        self.breaker_is_open = False
+        self.fallback = ""
         # the runner
         self.error: OpenPlatformError | None = None
         # RenderAnswer or RenderError, then FinishAnswer

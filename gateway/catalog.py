@@ -11,7 +11,10 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
+import orjson
+
 from gateway.built_in_routes import built_in_routes
+from gateway.guards import Guard
 from openplatform.addresses import lies_in, parse_network
 from openplatform.errors import INVALID_ARGUMENT, MISSING_ARGUMENT, CatalogInvalid, PlatformUnavailable, SettingsError
 from openplatform.ports import CatalogReader
@@ -61,9 +64,13 @@ class AppEntry:
 
 
 class RouteEntry:
-    """A route with everything about it that can be worked out before a call comes."""
+    """A route with everything about it that can be worked out before a call comes.
 
-    __slots__ = ("_literals", "_names", "built_in", "path_names", "root", "route", "timeout_s")
+    fallback: answered while a breaker is open, b"" = nothing; guard: set by the first call. Raises CatalogInvalid for a fallback
+    that is no JSON object.
+    """
+
+    __slots__ = ("_literals", "_names", "built_in", "fallback", "guard", "path_names", "root", "route", "timeout_s")
 
     def __init__(self, route: Route, platform_prefix: str, *, built_in: str = "") -> None:
         """built_in: which of the gateway's own answers this is, "" = a service's."""
@@ -71,6 +78,8 @@ class RouteEntry:
         self.built_in = built_in
         self.root = root_name(route.api_name, platform_prefix)
         self.timeout_s = route.timeout_ms / 1000
+        self.fallback = _json_object(route) if route.fallback_body else b""
+        self.guard: Guard | None = None
         pieces = _PLACEHOLDER.split(route.inside_api_url)
         self._literals = pieces[::2]
         self._names = pieces[1::2]
@@ -199,6 +208,16 @@ class Catalog:
 
 def _is_listed(entry: RouteEntry) -> bool:
     return entry.route.enabled and entry.route.is_open
+
+
+def _json_object(route: Route) -> bytes:
+    try:
+        body = orjson.loads(route.fallback_body or "")
+    except orjson.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict):
+        raise CatalogInvalid(f"route {route.api_name}: fallback_body is no JSON object")
+    return orjson.dumps(body)
 
 
 def _merge(known: dict, built: dict, named: dict) -> None:  # type: ignore[type-arg]

@@ -1,7 +1,7 @@
 """What a gateway process counts, as Prometheus reads it. Labels come from registered names only, so their number is bounded."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -17,7 +17,8 @@ Metric = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
 class GatewayMetrics(Collector):
-    """Plain sums, turned into metric families only when somebody asks. gauges: name → (help, how to read it now)."""
+    """Plain sums, turned into metric families only when somebody asks. gauges: name → (help, how to read it now);
+    families: what makes other families then."""
 
     def __init__(self) -> None:
         self._calls: dict[tuple[str, int, str], int] = {}
@@ -25,6 +26,7 @@ class GatewayMetrics(Collector):
         self.limits_degraded = 0
         self.gauges: Mapping[str, tuple[str, Callable[[], float]]] = {}
         self.counters: Mapping[str, tuple[str, Callable[[], float]]] = {}
+        self.families: Sequence[Callable[[], Iterable[Metric]]] = ()
 
     def count(self, api: str, error: OpenPlatformError | None, seconds: float) -> None:
         """One call that ended."""
@@ -58,6 +60,8 @@ class GatewayMetrics(Collector):
             yield CounterMetricFamily(name, text, value=read())
         for name, (text, read) in self.gauges.items():
             yield GaugeMetricFamily(name, text, value=read())
+        for make in self.families:
+            yield from make()
         build = GaugeMetricFamily("pailou_build_info", "The running version", labels=("version",))
         build.add_metric((__version__,), 1)
         yield build

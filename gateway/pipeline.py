@@ -139,7 +139,7 @@ def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
         routing=(
             AnswerBuiltIn(r.catalog, r.quota, r.clock, default_minute_limit=s.default_minute_limit),
             GuardReplay(r.signatures, window_s=s.timestamp_window_s),
-            InvokeService(r.upstreams, internal_key=s.internal_keys[0]),
+            InvokeService(r.upstreams, r.guards, internal_key=s.internal_keys[0]),
         ),
         post=(RenderAnswer(),),
         error=(GiveSignatureBack(r.signatures), RenderError()),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gateway.batch_buffer import BatchBuffer
 from gateway.catalog import Catalog
 from gateway.clock_skew import ClockSkew
+from gateway.guards import Guards
 from gateway.metrics import GatewayMetrics
 from gateway.sessions import Sessions
 from gateway.upstream import Upstreams
@@ -51,6 +52,7 @@ class Resources:
     peers: Peers
     upstreams: Upstreams
     logs: BatchBuffer[CallLog]
+    guards: Guards
     metrics: GatewayMetrics
     clock: Clock
     clock_skew: ClockSkew

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
 from openplatform.env import Env, Network
+from openplatform.records import BreakerRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,12 @@ class GatewaySettings:
     """Redis down: `local` = each process applies its share of the limits, `deny` = error 10."""
     service_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """service_id → fixed host:port addresses that win over registered instances."""
+    breaker: BreakerRules = field(default_factory=BreakerRules)
+    """Of routes without their own; a service's breaker needs twice the calls to judge."""
+    api_max_concurrency: int = 256
+    """One API's calls at its service at once, in this process, unless the route says otherwise."""
+    service_max_concurrency: int = 512
+    """All APIs' calls at one service at once, in this process: room for two APIs that hang."""
     max_body_bytes: int = 10 * 1024 * 1024
     """The protocol's bound."""
     max_params: int = 256
@@ -81,6 +88,17 @@ class GatewaySettings:
             default_minute_limit=minute_limit or None,
             when_limits_unavailable="deny" if when_down == "deny" else "local",
             service_addresses=_addresses(env.words("SERVICE_ADDRESSES")),
+            breaker=BreakerRules(
+                window_s=env.number("BREAKER_WINDOW_S", 10.0, low=1.0, high=300.0),
+                min_calls=env.integer("BREAKER_MIN_CALLS", 20, low=1),
+                failure_ratio=env.number("BREAKER_FAILURE_RATIO", 0.5, low=0.01, high=1.0),
+                slow_ratio=env.number("BREAKER_SLOW_RATIO", 0.8, low=0.01, high=1.0),
+                slow_ms=env.integer("BREAKER_SLOW_MS", 0, high=60_000) or None,
+                open_s=env.number("BREAKER_OPEN_S", 5.0, low=0.1, high=600.0),
+                permits=env.integer("BREAKER_PERMITS", 3, low=1, high=100),
+            ),
+            api_max_concurrency=env.integer("API_MAX_CONCURRENCY", 256, low=1),
+            service_max_concurrency=env.integer("SERVICE_MAX_CONCURRENCY", 512, low=1),
             max_body_bytes=env.integer("MAX_BODY_BYTES", 10 * 1024 * 1024, low=1024),
             max_params=env.integer("MAX_PARAMS", 256, low=16, high=4096),
             max_batch_calls=env.integer("MAX_BATCH_CALLS", 20, low=1, high=100),

@@ -167,7 +167,7 @@ REMOTE_TIMEOUT = ErrorKind(
 )  # fmt: skip
 REMOTE_UNAVAILABLE = ErrorKind(
     UpstreamFailed, 15, "Remote service error", "isp.top-remote-service-unavailable", "the service is unavailable", 503,
-    "no instance of the service is known, or it answered 5xx",
+    "no instance of the service is known, it answered 5xx, its breaker is open, or its bulkhead is full",
 )  # fmt: skip
 REMOTE_PARSE_ERROR = ErrorKind(
     UpstreamFailed, 15, "Remote service error", "isp.top-parse-error", "the service's answer cannot be read", 502,

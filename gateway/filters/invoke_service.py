@@ -1,10 +1,12 @@
-"""Stage 10, service call: the request as the service expects it, and what its answer means."""
+"""Stage 10, service call: the request as the service expects it, whether it is sent, and what its answer means."""
 
 import time
 
 import orjson
 
 from gateway.call import Call
+from gateway.catalog import RouteEntry
+from gateway.guards import Guards
 from gateway.upstream import UpstreamAnswer, Upstreams
 from openplatform.errors import (
     REMOTE_PARSE_ERROR,
@@ -12,9 +14,12 @@ from openplatform.errors import (
     REMOTE_UNAVAILABLE,
     SERVICE_REJECTED,
     OpenPlatformError,
+    UpstreamFailed,
+    unsent,
 )
 from openplatform.protocol import SYSTEM_PARAMS, encode_query
 
+_NOT_CODED = (b"", b"identity")
 _METHODS_WITH_BODY = frozenset(("POST", "PUT"))
 
 
@@ -22,11 +27,13 @@ class InvokeService:
     """Forwards the business parameters to one instance of the route's service.
 
     GET and DELETE carry them in the query string, POST and PUT as a JSON object of strings. Who calls stands in headers that are
-    written here: nothing that a caller sends becomes a header.
+    written here: nothing that a caller sends becomes a header. While a breaker of the API or the service is open, nothing is
+    sent: the call gets the route's fallback body, or the error.
     """
 
-    def __init__(self, upstreams: Upstreams, *, internal_key: str) -> None:
+    def __init__(self, upstreams: Upstreams, guards: Guards, *, internal_key: str) -> None:
         self._upstreams = upstreams
+        self._guards = guards
         self._fixed = f"Accept-Encoding: identity\r\nX-Internal-Key: {internal_key}\r\n"
 
     async def __call__(self, call: Call) -> None:
@@ -58,19 +65,49 @@ class InvokeService:
             f"X-Request-Id: {call.request_id}\r\nX-App-Key: {call.app.app.app_key}\r\nX-Api-Name: {route.api_name}\r\n"
             f"X-Request-Deadline-Ms: {route.timeout_ms}\r\n\r\n"
         )
+        guard = entry.guard
+        if guard is None:
+            guard = entry.guard = self._guards.of(route)
         started = time.monotonic()
+        permits = guard.enter(started)
+        if permits is None:
+            _fall_back(call, entry, guard.retry_after_s(started))
+            return
         try:
             answer = await self._upstreams.call(
                 route.service_id, head.encode(), body, timeout_s=entry.timeout_s, idempotent=route.idempotent
             )
-        finally:
+        except UpstreamFailed:
+            took_s = time.monotonic() - started
+            guard.failed(permits, started + took_s, took_s)
+            call.service_ms = took_s * 1000
+            raise
+        except BaseException:
+            guard.given_up(permits)
             call.service_ms = (time.monotonic() - started) * 1000
+            raise
+        took_s = time.monotonic() - started
+        call.service_ms = took_s * 1000
         call.attempts = answer.attempts
-        if not 200 <= answer.status < 300:
-            raise _refusal(answer, idempotent=route.idempotent)
-        if answer.content_encoding:
-            raise REMOTE_PARSE_ERROR()
-        call.service_body = answer.body
+        status = answer.status
+        if 200 <= status < 300 and answer.content_encoding in _NOT_CODED:
+            guard.answered(permits, started + took_s, took_s)
+            call.service_body = answer.body
+            return
+        if 400 <= status < 500:  # it works: it said no
+            guard.answered(permits, started + took_s, took_s)
+        else:
+            guard.failed(permits, started + took_s, took_s)
+        raise REMOTE_PARSE_ERROR() if status < 300 else _refusal(answer, idempotent=route.idempotent)
+
+
+def _fall_back(call: Call, entry: RouteEntry, retry_after_s: int) -> None:
+    call.breaker_is_open = True
+    if not entry.fallback:
+        raise unsent(REMOTE_UNAVAILABLE(retry_after_s=retry_after_s))
+    call.service_body = entry.fallback
+    call.fallback = "body"
+    call.headers.append((b"x-fallback", b"body"))
 
 
 def _refusal(answer: UpstreamAnswer, *, idempotent: bool) -> OpenPlatformError:

@@ -9,6 +9,7 @@ from gateway.filters.count_call import CountCall
 from gateway.filters.invoke_service import InvokeService
 from gateway.filters.publish_call_log import PublishCallLog
 from gateway.filters.render import FinishAnswer, RenderAnswer, RenderError
+from gateway.guards import Guards
 from gateway.metrics import GatewayMetrics
 from gateway.upstream import UpstreamAnswer
 from openplatform.errors import APP_LIMITED, INVALID_METHOD, PLATFORM_UNAVAILABLE, OpenPlatformError
@@ -34,7 +35,7 @@ async def invoked(answer: UpstreamAnswer | None = None, **route: object):
     service = Service(answer or UpstreamAnswer(200, b'{"a":1}'))
     params = {"method": "open.a.get", "sign": "x", "session": "s", "id": "7/8", "name": "红 &=", "blank": ""}
     call = a_call(params, app=app_entry(), route=route_entry(**route), vender_id=42)
-    await InvokeService(service, internal_key="the key")(call)
+    await InvokeService(service, Guards(), internal_key="the key")(call)
     return call, service.sent[0]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.filters.invoke_service import InvokeService
+from gateway.guards import Guards
 from gateway.upstream import UpstreamAnswer
 from openplatform.errors import OpenPlatformError
 from tests.unit.gateway.filters.calls import a_call, app_entry, route_entry
@@ -26,7 +27,7 @@ async def head_for(params: dict[str, str], answer: UpstreamAnswer | None = None)
     """The head that the service gets for a call of merchant 100."""
     upstreams = FakeUpstreams(answer or UpstreamAnswer(200, b"{}"))
     call = a_call(params, app=app_entry(), route=route_entry(), vender_id=100)
-    await InvokeService(upstreams, internal_key="k")(call)  # type: ignore[arg-type]
+    await InvokeService(upstreams, Guards(), internal_key="k")(call)  # type: ignore[arg-type]
     return upstreams.head
 
 

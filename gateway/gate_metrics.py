@@ -1,0 +1,28 @@
+"""Breakers and bulkheads as Prometheus reads them: one line per API and per service that has been called."""
+
+from collections.abc import Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+from gateway.guards import Gate
+from gateway.metrics import Metric
+
+_LABELS = ("scope", "name")
+_STATES = {"closed": 0, "half-open": 1, "open": 2}
+
+
+def gate_metrics(gates: Iterable[Gate]) -> tuple[Metric, ...]:
+    """scope: `api` or `service`; name: the API's name or the service_id."""
+    state = GaugeMetricFamily("pailou_breaker_state", "0 closed, 1 half-open, 2 open", labels=_LABELS)
+    opened = CounterMetricFamily("pailou_breaker_opened", "How often a breaker has opened", labels=_LABELS)
+    refused = CounterMetricFamily("pailou_breaker_refused", "Calls that an open breaker held back", labels=_LABELS)
+    in_flight = GaugeMetricFamily("pailou_bulkhead_in_flight", "Calls at the service now", labels=_LABELS)
+    rejected = CounterMetricFamily("pailou_bulkhead_rejected", "Calls there was no room for", labels=_LABELS)
+    for gate in gates:
+        labels = (gate.scope, gate.name)
+        state.add_metric(labels, _STATES[gate.breaker.state])
+        opened.add_metric(labels, gate.breaker.opened)
+        refused.add_metric(labels, gate.breaker.refused)
+        in_flight.add_metric(labels, gate.in_flight)
+        rejected.add_metric(labels, gate.rejected)
+    return state, opened, refused, in_flight, rejected
