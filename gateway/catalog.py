@@ -17,6 +17,7 @@ from gateway.built_in_routes import built_in_routes
 from gateway.guards import Guard
 from openplatform.addresses import lies_in, parse_network
 from openplatform.errors import INVALID_ARGUMENT, MISSING_ARGUMENT, CatalogInvalid, PlatformUnavailable, SettingsError
+from openplatform.parameter_schema import ParameterSchema, SchemaInvalid
 from openplatform.ports import CatalogReader
 from openplatform.protocol import SYSTEM_PARAMS, root_name
 from openplatform.records import App, CatalogUpdate, Route
@@ -70,7 +71,19 @@ class RouteEntry:
     that is no JSON object.
     """
 
-    __slots__ = ("_literals", "_names", "built_in", "fallback", "guard", "path_names", "root", "route", "timeout_s")
+    __slots__ = (
+        "_literals",
+        "_names",
+        "_schema",
+        "built_in",
+        "fallback",
+        "guard",
+        "has_schema",
+        "path_names",
+        "root",
+        "route",
+        "timeout_s",
+    )
 
     def __init__(self, route: Route, platform_prefix: str, *, built_in: str = "") -> None:
         """built_in: which of the gateway's own answers this is, "" = a service's."""
@@ -80,10 +93,25 @@ class RouteEntry:
         self.timeout_s = route.timeout_ms / 1000
         self.fallback = _json_object(route) if route.fallback_body else b""
         self.guard: Guard | None = None
+        self.has_schema = bool(route.request_schema) and not built_in
+        self._schema: ParameterSchema | SchemaInvalid | None = None
         pieces = _PLACEHOLDER.split(route.inside_api_url)
         self._literals = pieces[::2]
         self._names = pieces[1::2]
         self.path_names = frozenset(self._names)
+
+    @property
+    def schema(self) -> ParameterSchema:
+        """The rules of the business parameters, compiled at the first call. Raises SchemaInvalid, again at every call."""
+        if self._schema is None:
+            try:
+                self._schema = ParameterSchema.of_text(self.route.request_schema or "{}")
+            except SchemaInvalid as error:
+                self._schema = error
+                log.error("%s answers error 10: its request_schema cannot be used: %s", self.route.api_name, error)
+        if isinstance(self._schema, SchemaInvalid):
+            raise self._schema
+        return self._schema
 
     def path(self, params: dict[str, str]) -> str:
         """The path inside the service, placeholders filled. Raises error 40 for a missing value, 41 for one that moves the path."""
@@ -102,7 +130,7 @@ class RouteEntry:
 
 class Catalog:
     """What is in force now. apps by app_key, routes by API name, built-in ones among them; open_apis: names of the available
-    routes that need no grant, sorted; required: system parameters beyond the protocol's own."""
+    routes that need no grant, sorted; required: system parameters beyond the protocol's own; not_business: all of them."""
 
     def __init__(self, reader: CatalogReader, seal: Seal, *, platform_prefix: str = "taobao.") -> None:
         self._reader = reader
@@ -119,6 +147,7 @@ class Catalog:
         self.routes: dict[str, RouteEntry] = {}
         self.open_apis: list[str] = []
         self.required: tuple[str, ...] = ()
+        self.not_business = SYSTEM_PARAMS
         self._params: dict[str, bool] = {}
         self.rejected_updates = 0
         self.reachable = False
@@ -183,6 +212,7 @@ class Catalog:
             _merge(self.routes, routes, {n: r for n, r in update.routes.items() if n not in self._built_in})
             _merge(self._params, params, update.params)
         self.required = tuple(n for n, required in sorted(self._params.items()) if required and n not in SYSTEM_PARAMS)
+        self.not_business = SYSTEM_PARAMS.union(self.required)
         self.epoch, self.version = update.epoch, update.version
         if update.full:
             took_ms = (time.perf_counter() - started) * 1000

@@ -16,6 +16,7 @@ from gateway.filters.limit_calls import LimitCalls
 from gateway.filters.publish_call_log import PublishCallLog
 from gateway.filters.render import FinishAnswer, RenderAnswer, RenderError
 from gateway.filters.run_batch import RunBatch
+from gateway.filters.validate_arguments import ValidateArguments
 from gateway.filters.validate_params import ValidateBatch, ValidateParams, ValidatePart
 from gateway.filters.verify_sign import VerifySign
 from gateway.resources import Resources
@@ -128,6 +129,7 @@ def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
             VerifySign(),
             CheckPermission(),
             AuthenticateSession(r.sessions, r.clock),
+            ValidateArguments(r.catalog),
             LimitCalls(
                 r.quota,
                 default_minute_limit=s.default_minute_limit,

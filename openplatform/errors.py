@@ -263,11 +263,11 @@ MISSING_VERSION = ErrorKind(CallRejected, 32, "Missing Version", "", "add the pa
 INVALID_VERSION = ErrorKind(CallRejected, 33, "Invalid Version", "", "v must be 2.0", when="v is not 2.0")
 MISSING_ARGUMENT = ErrorKind(
     CallRejected, 40, "Missing required arguments:{name}", "isv.missing-parameter:{name}", "add the parameter {name}",
-    when="a placeholder of the route, or a system parameter that the operator requires, is absent or empty",
+    when="a parameter that the API's schema or path needs, or a system parameter that the operator requires, is absent or empty",
 )  # fmt: skip
 INVALID_ARGUMENT = ErrorKind(
     CallRejected, 41, "Invalid arguments:{name}", "isv.invalid-parameter:{name}", "the parameter {name} is not valid",
-    when="a parameter twice, too many of them, or a value that cannot be used",
+    when="a parameter twice, too many of them, or a value that the API's schema refuses or its path cannot hold",
 )  # fmt: skip
 INVALID_ENCODING = ErrorKind(
     CallRejected, 47, "Invalid encoding", "", "names and values must be UTF-8", when="bytes that are no UTF-8"

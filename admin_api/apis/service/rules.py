@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, StringConstraints
 
 from admin_api.tables.shapes import Body
+from openplatform.parameter_schema import ParameterSchema
 
 API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)+")
 _PLACEHOLDER = re.compile(r"\{([^{}/]*)\}")
@@ -65,6 +66,7 @@ def _schema(value: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("must describe an object: the business parameters by name")
     if not isinstance(value.get("properties", {}), dict):
         raise ValueError("properties must be an object: parameter name to its schema")
+    ParameterSchema(value)  # a ValueError of its own: what cannot be compiled here cannot be in a gateway
     return value
 
 

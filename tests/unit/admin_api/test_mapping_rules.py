@@ -38,7 +38,8 @@ def test_a_plain_path_is_taken_as_it_is(path: str) -> None:
     {"timeout_ms": 0}, {"timeout_ms": 60_001}, {"timeout_ms": "3000"}, {"timeout_ms": 1.5}, {"price_fen": -1},
     {"needfee": True}, {"needfee": 1}, {"idempotents": "yes"}, {"state": 2}, {"state": True},
     {"request_schema": {"type": "array"}}, {"request_schema": []}, {"request_schema": "{}"},
-    {"request_schema": {"properties": []}}, {"response_example": {"x": "y" * 70_000}}, {"list_items": {"a b": "c"}},
+    {"request_schema": {"properties": []}}, {"request_schema": {"$ref": "http://x.example/"}},
+    {"request_schema": {"properties": {"a": {"pattern": "("}}}}, {"response_example": {"x": "y" * 70_000}}, {"list_items": {"a b": "c"}},
     {"sensitive": ["cons phone"]}, {"sensitive": ["x"] * 51}, {"version": 3}, {"id": 1}, {"is_open": 1}, {"breaker": {"open_s": 0}},
     {"description": "x" * 501},
 ])  # fmt: skip

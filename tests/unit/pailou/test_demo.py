@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+from openplatform.parameter_schema import ParameterSchema
 from order_service.service import OrderState
 from pailou.demo.apis import EXAMPLES, MAPPINGS
 from pailou.demo.call_logs import CALLS, QUIET, build_call_logs
@@ -66,6 +67,7 @@ def test_every_api_has_schema_answer_and_example() -> None:
         example = EXAMPLES[mapping.gateway_api_name]
         assert set(mapping.request_schema["required"]) <= set(example) <= set(mapping.request_schema["properties"])
         json.dumps(mapping.response_example)
+        ParameterSchema(mapping.request_schema).judge(example, ())
 
 
 def test_a_day_of_calls_that_alarms_nobody() -> None:
