@@ -47,7 +47,9 @@ class PublishCallLog:
                 venderId=call.vender_id,
                 remoteIp=call.remote_ip,
                 # Names that callers make up would fill statistics with rubbish: only registered ones are kept whole.
-                apiName=call.route.route.api_name if call.route is not None else _plain(params.get("method", ""))[:100],
+                apiName=call.route.route.api_name
+                if call.route is not None
+                else _plain(params.get("method", "")[:100])[:100],
                 platformRepTime=round((self._clock.monotonic() - call.started) * 1000),
                 requestContent=content[:MAX_CONTENT_CHARS] if truncated else content,
                 errorCode="0" if error is None else error.log_code[:128],
@@ -67,7 +69,8 @@ class PublishCallLog:
         if sensitive:
             params = {name: MASK if name in sensitive else value for name, value in params.items()}
         parts = [start + value if (start := known(name)) else self._part(name, value) for name, value in params.items()]
-        return _plain("&".join(parts))
+        # One character past the cut says that there is more; escaping ten million of them would take seconds.
+        return _plain("&".join(parts)[: MAX_CONTENT_CHARS + 1])
 
     def _part(self, name: str, value: str) -> str:
         part = self._masked_names.get(name)

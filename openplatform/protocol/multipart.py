@@ -31,7 +31,7 @@ def split_parts(body: bytes, boundary: bytes, *, max_parts: int) -> Iterator[tup
     """Yields (name, content, is_file) of each part; raises error 3 for a body that is no multipart, 41 for too many parts."""
     delimiter = b"--" + boundary
     # A delimiter counts only at the start of a line; the line break before it belongs to the delimiter.
-    pieces = (b"\r\n" + body).split(b"\r\n" + delimiter)
+    pieces = (b"\r\n" + body).split(b"\r\n" + delimiter, max_parts + 2)
     if len(pieces) < 2:
         raise UPLOAD_FAIL("the multipart body does not hold its boundary")
     if len(pieces) - 2 > max_parts:

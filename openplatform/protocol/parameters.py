@@ -3,15 +3,14 @@
 Values stay as they were sent: nothing is trimmed, blank values are kept, `+` is a space and `%2B` a plus.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote_plus, unquote_to_bytes
-
-import msgspec
+from urllib.parse import quote_plus
 
 from openplatform.errors import INVALID_ARGUMENT, INVALID_ENCODING
+from openplatform.protocol.escapes import unescaped
+from openplatform.protocol.json_members import json_members
 from openplatform.protocol.multipart import boundary_of, split_parts
 
 SYSTEM_PARAMS = frozenset(
@@ -31,8 +30,6 @@ SYSTEM_PARAMS = frozenset(
 )
 FORM = "application/x-www-form-urlencoded"
 
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
 
 @dataclass(slots=True)
 class ParsedRequest:
@@ -51,13 +48,15 @@ def parse_request(query: bytes, body: bytes, content_type: str, *, max_params: i
     A name may stand once in the query and once in the body with the same value, as some SDKs send it.
     """
     if not body:
-        return ParsedRequest(_merge({}, _pairs(query), max_params) if query else {})
+        return ParsedRequest(_merge({}, _pairs(query, max_params), max_params) if query else {})
     kind = content_type if content_type == FORM else content_type.partition(";")[0].strip().lower()
     if kind in (FORM, ""):
         if not query:
-            return ParsedRequest(_merge({}, _pairs(body), max_params))
-        return ParsedRequest(_merge(_merge({}, _pairs(query), max_params), _pairs(body), max_params))
-    params = _merge({}, _pairs(query), max_params) if query else {}
+            return ParsedRequest(_merge({}, _pairs(body, max_params), max_params))
+        return ParsedRequest(
+            _merge(_merge({}, _pairs(query, max_params), max_params), _pairs(body, max_params), max_params)
+        )
+    params = _merge({}, _pairs(query, max_params), max_params) if query else {}
     if kind == "multipart/form-data":
         pairs: list[tuple[str, str]] = []
         files: list[tuple[str, bytes]] = []
@@ -68,7 +67,7 @@ def parse_request(query: bytes, body: bytes, content_type: str, *, max_params: i
                 pairs.append((name, _text(content)))
         return ParsedRequest(_merge(params, pairs, max_params), files=tuple(files))
     if kind == "application/json" and body.lstrip()[:1] == b"{":
-        return ParsedRequest(_merge(params, _json_members(body), max_params))
+        return ParsedRequest(_merge(params, json_members(body, max_members=max_params), max_params))
     return ParsedRequest(params, signed_body=body)
 
 
@@ -127,7 +126,7 @@ class _KnownPairs(dict[bytes, tuple[str, str]]):
     def __missing__(self, part: bytes) -> tuple[str, str]:
         if b"%" in part or b"+" in part:
             raw_name, _, raw_value = part.replace(b"+", b" ").partition(b"=")
-            pair = (unquote_to_bytes(raw_name).decode(), unquote_to_bytes(raw_value).decode())
+            pair = (unescaped(raw_name).decode(), unescaped(raw_value).decode())
         else:
             name, _, value = part.decode().partition("=")
             pair = (name, value)
@@ -146,8 +145,11 @@ _MAX_KNOWN_BYTES = 128
 _pair = _KnownPairs().__getitem__
 
 
-def _pairs(raw: bytes) -> list[tuple[str, str]]:
-    """The pairs of a URL-encoded string; empty parts are skipped. Raises error 47."""
+def _pairs(raw: bytes, max_params: int) -> list[tuple[str, str]]:
+    """The pairs of a URL-encoded string; empty parts are skipped. Raises error 47, and 41 for far more parts than parameters."""
+    most = 4 * max_params
+    if len(raw) > most and raw.count(b"&") > most:  # reading millions of them would take seconds
+        raise INVALID_ARGUMENT(f"a call may carry at most {max_params} parameters", name="body")
     try:
         return [_pair(part) for part in raw.split(b"&") if part]
     except UnicodeDecodeError:
@@ -159,32 +161,6 @@ def _text(content: bytes) -> str:
         return content.decode()
     except UnicodeDecodeError:
         raise INVALID_ENCODING() from None
-
-
-def _json_members(body: bytes) -> list[tuple[str, str]]:
-    """The members of a JSON object: strings as they are, everything else as its JSON text, byte for byte as sent."""
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        raise INVALID_ENCODING() from None
-    try:
-        members = _members.decode(body)
-        # msgspec keeps the last of two equal names; only this reading, which converts no number, shows both.
-        names = json.loads(body, object_pairs_hook=_NamesOfObject, parse_int=str, parse_float=str, parse_constant=str)
-        return [(name, _member_text(bytes(members[name]))) for name in names]
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        raise INVALID_ARGUMENT("the body is not a JSON object", name="body") from None
-
-
-def _member_text(raw: bytes) -> str:
-    return msgspec.json.decode(raw, type=str) if raw[:1] == b'"' else raw.decode()
-
-
-class _NamesOfObject(list[str]):
-    """Member names of one JSON object, in order, doubled ones included."""
-
-    def __init__(self, pairs: list[tuple[str, object]]) -> None:
-        super().__init__([name for name, _ in pairs])
 
 
 def _short(name: str) -> str:

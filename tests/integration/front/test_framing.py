@@ -5,80 +5,8 @@ import re
 
 import pytest
 
+from tests.integration.front.malformed import CHUNKED, GET, MALFORMED, POST
 from tests.integration.front.served import served
-
-GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
-POST = b"POST /a HTTP/1.1\r\nHost: x\r\n"
-CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
-
-MALFORMED = {
-    "length and transfer coding": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "transfer coding and length": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-    "two different lengths": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
-    "two equal lengths": POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
-    "list of lengths": POST + b"Content-Length: 5, 5\r\n\r\nhello",
-    "plus sign": POST + b"Content-Length: +5\r\n\r\nhello",
-    "minus sign": POST + b"Content-Length: -5\r\n\r\nhello",
-    "hexadecimal length": POST + b"Content-Length: 0x5\r\n\r\nhello",
-    "length with a space": POST + b"Content-Length: 5 5\r\n\r\nhello",
-    "length with a letter": POST + b"Content-Length: 5a\r\n\r\nhello",
-    "underscore in a length": POST + b"Content-Length: 1_0\r\n\r\nhellohello",
-    "empty length": POST + b"Content-Length: \r\n\r\nhello",
-    "endless length": POST + b"Content-Length: " + b"9" * 30 + b"\r\n\r\nhello",
-    "full-width digit": POST + b"Content-Length: \xef\xbc\x95\r\n\r\nhello",
-    "unknown coding": POST + b"Transfer-Encoding: gzip\r\n\r\nhello",
-    "gzip, chunked": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "chunked, chunked": POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
-    "chunked twice": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "xchunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "vertical tab": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
-    "identity": POST + b"Transfer-Encoding: identity\r\nContent-Length: 5\r\n\r\nhello",
-    "space before the colon": POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-    "coding in HTTP/1.0": b"POST /a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "0x in a chunk": CHUNKED + b"0x5\r\nhello\r\n0\r\n\r\n",
-    "LF after a chunk's size": CHUNKED + b"5\nhello\r\n0\r\n\r\n",
-    "LF after a chunk": CHUNKED + b"5\r\nhello\n0\r\n\r\n",
-    "LF at the end": CHUNKED + b"5\r\nhello\r\n0\r\n\n",
-    "LF in an extension": CHUNKED + b"5;a=\nb\r\nhello\r\n0\r\n\r\n",
-    "negative chunk": CHUNKED + b"-5\r\nhello\r\n0\r\n\r\n",
-    "space after a chunk's size": CHUNKED + b"5 \r\nhello\r\n0\r\n\r\n",
-    "endless chunk": CHUNKED + b"f" * 17 + b"\r\nhello\r\n0\r\n\r\n",
-    "chunk longer than said": CHUNKED + b"3\r\nhello\r\n0\r\n\r\n",
-    "length in a trailer": CHUNKED + b"0\r\nContent-Length: 5\r\n\r\n",
-    "LF after the request line": b"GET /a HTTP/1.1\nHost: x\r\n\r\n",
-    "LF after a header": b"GET /a HTTP/1.1\r\nHost: x\nA: b\r\n\r\n",
-    "LF before the end": b"GET /a HTTP/1.1\r\nHost: x\r\n\n",
-    "CR alone": b"GET /a HTTP/1.1\r\nHost: x\rA: b\r\n\r\n",
-    "folded header": b"GET /a HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
-    "folded with a tab": b"GET /a HTTP/1.1\r\nHost: x\r\nA: b\r\n\tc\r\n\r\n",
-    "space before the first header": b"GET /a HTTP/1.1\r\n Host: x\r\n\r\n",
-    "space in a name": b"GET /a HTTP/1.1\r\nHost: x\r\nA B: c\r\n\r\n",
-    "no name": b"GET /a HTTP/1.1\r\nHost: x\r\n: c\r\n\r\n",
-    "no colon": b"GET /a HTTP/1.1\r\nHost: x\r\nabc\r\n\r\n",
-    "NUL in a value": b"GET /a HTTP/1.1\r\nHost: x\r\nA: b\x00c\r\n\r\n",
-    "control character": b"GET /a HTTP/1.1\r\nHost: x\r\nA: b\x01c\r\n\r\n",
-    "two Hosts": b"GET /a HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
-    "two Hosts in HTTP/1.0": b"GET /a HTTP/1.0\r\nHost: x\r\nhost: y\r\n\r\n",
-    "no Host": b"GET /a HTTP/1.1\r\nA: b\r\n\r\n",
-    "CONNECT": b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "TRACE": b"TRACE /a HTTP/1.1\r\nHost: x\r\n\r\n",
-    "h2c upgrade": b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n",
-    "websocket": b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
-    "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "HTTP/0.9": b"GET /a\r\n\r\n",
-    "HTTP/0.9 in words": b"GET /a HTTP/0.9\r\nHost: x\r\n\r\n",
-    "HTTP/2.0": b"GET /a HTTP/2.0\r\nHost: x\r\n\r\n",
-    "HTTP/1.2": b"GET /a HTTP/1.2\r\nHost: x\r\n\r\n",
-    "lower-case version": b"GET /a http/1.1\r\nHost: x\r\n\r\n",
-    "lower-case method": b"get /a HTTP/1.1\r\nHost: x\r\n\r\n",
-    "unknown method": b"FETCH /a HTTP/1.1\r\nHost: x\r\n\r\n",
-    "tab for a space": b"GET\t/a HTTP/1.1\r\nHost: x\r\n\r\n",
-    "URL without a slash": b"GET a HTTP/1.1\r\nHost: x\r\n\r\n",
-    "raw bytes in the URL": b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
-    "control character in the URL": b"GET /\x01 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "TLS hello": bytes.fromhex("16030100c8010000c40303") + b"\x00" * 50,
-    "random bytes": bytes(range(128, 256)),
-}
 
 
 async def test_malformed_requests_get_400_and_are_closed() -> None:
