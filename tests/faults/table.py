@@ -23,6 +23,8 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "G1": ("gateway process killed with -9", "only calls in flight there are lost; replaced in 2 s; nothing counted is forgotten"),
     "G2": ("gateway process hangs (SIGSTOP)", "replaced within 10 s; other processes' calls untouched"),
     "G3": ("rolling restart by SIGHUP or SIGTERM", "no call fails, no record is lost"),
+    "G4": ("gateway process without descriptors or memory", "503, or one replacement; itself again 5 s later"),
+    "G5": ("5,000 slowloris and idle connections", "heads that drip are cut at 10 s; every good call is served"),
 }  # fmt: skip
 """Row id → the fault, the promise."""
 
