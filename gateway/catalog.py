@@ -32,6 +32,8 @@ SessionDropper = Callable[[Iterable[str] | None], None]
 """Told which sessions changed, by token hash; None = any may have."""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_PATH = re.compile(r"/(?!/)[^\s\\]*\Z")
+"""A path inside the service: neither scheme nor host, which would name another machine."""
 
 
 class AppEntry:
@@ -86,7 +88,9 @@ class RouteEntry:
     )
 
     def __init__(self, route: Route, platform_prefix: str, *, built_in: str = "") -> None:
-        """built_in: which of the gateway's own answers this is, "" = a service's."""
+        """built_in: which of the gateway's own answers this is, "" = a service's. Raises CatalogInvalid for a URL that is no path."""
+        if not built_in and not _PATH.match(route.inside_api_url):
+            raise CatalogInvalid(f"route {route.api_name}: {route.inside_api_url!r} is no path inside a service")
         self.route = route
         self.built_in = built_in
         self.root = root_name(route.api_name, platform_prefix)
@@ -202,11 +206,11 @@ class Catalog:
         routes |= self._built_in  # whatever operators name like them
         params = {name: p.required for name, p in update.params.items() if p is not None}
         if update.full:
-            for entry in list(apps.values())[:1]:
-                _ = entry.keys  # a wrong master key shows at start, not at the first call
+            _unseal(list(apps.values())[:1])  # a wrong master key shows at start, not at the first call
             self.apps, self.routes, self._params = apps, routes, params
             self.open_apis = sorted(name for name, entry in routes.items() if _is_listed(entry))
         else:
+            _unseal(apps.values())
             _merge(self.apps, apps, update.apps)
             self._list(update.routes, routes)
             _merge(self.routes, routes, {n: r for n, r in update.routes.items() if n not in self._built_in})
@@ -234,6 +238,11 @@ class Catalog:
     async def _listen(self) -> None:
         async for _ in self._reader.announcements():
             self._wake.set()
+
+
+def _unseal(entries: Iterable[AppEntry]) -> None:
+    for entry in entries:
+        _ = entry.keys
 
 
 def _is_listed(entry: RouteEntry) -> bool:

@@ -12,6 +12,7 @@ from uvicorn import Server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Process
 
+from openplatform.errors import SettingsError
 from pailou.serving import DrainingServer, ServiceConfig
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ START_S = 60.0
 """How long a replacement may take to start during a rolling restart before the restart is given up."""
 SHORT_LIFE_S = 10.0
 """One that ends sooner counts as failing: its replacement waits."""
+_CANNOT_START = {STARTUP_FAILURE: 1, os.EX_CONFIG: os.EX_CONFIG}
+"""A worker's exit status → ours: EX_CONFIG (78) when its settings do not fit what it found, as of a single process."""
 _BACK_OFF_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -41,6 +44,14 @@ class Worker(Process):
         if self._server is None:
             self._server = DrainingServer(self.config, parent=os.getppid())  # read inside the worker
         return self._server
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            super().target(sockets)
+        except SystemExit:  # uvicorn's word for an application that did not start; the log says why
+            if isinstance(getattr(self.config.loaded_app, "failure", None), SettingsError):
+                raise SystemExit(os.EX_CONFIG) from None
+            raise
 
     def lives(self) -> bool:
         """False when the process ended, or served once and hangs now. One that starts may take its time."""
@@ -71,14 +82,14 @@ class Supervisor:
         self._one_was_ready = False
 
     def run(self) -> int:
-        """The exit status: 0 after a proper stop, 1 when the service cannot start; its processes have logged why."""
+        """The exit status: 0 after a proper stop, 78 or 1 when the service cannot start; its processes have logged why."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         log.info("%d processes of %s", self._count, self._config.service)
         status = 0
         while not self._stopping.wait(LOOK_S):
-            if not self._look_after():
-                status = 1
+            status = self._look_after()
+            if status:
                 break
             if self._restart:
                 self._restart = False
@@ -95,8 +106,8 @@ class Supervisor:
         else:
             self._stopping.set()
 
-    def _look_after(self) -> bool:
-        """Removes the dead and starts what is missing; False = the service cannot start at all."""
+    def _look_after(self) -> int:
+        """Removes the dead and starts what is missing; not 0 = the service cannot start at all, the exit status then."""
         for worker in list(self._workers):
             if worker.lives():
                 self._one_was_ready = self._one_was_ready or worker.was_ready
@@ -104,15 +115,15 @@ class Supervisor:
             worker.kill()
             worker.join()
             self._workers.remove(worker)
-            if not self._one_was_ready and worker.exitcode == STARTUP_FAILURE:
-                return False
+            if not self._one_was_ready and worker.exitcode in _CANNOT_START:
+                return _CANNOT_START[worker.exitcode]
             log.error("process %s of %s ended with %s", worker.pid, self._config.service, worker.exitcode)
             lived_s = time.monotonic() - worker.began_at
             self._failures = self._failures + 1 if lived_s < SHORT_LIFE_S else 0
             self._start_after = time.monotonic() + _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)]
         while len(self._workers) < self._count and time.monotonic() >= self._start_after:
             self._workers.append(self._started())
-        return True
+        return 0
 
     def _replace_all(self) -> None:
         """A rolling restart: each worker goes when its replacement serves."""

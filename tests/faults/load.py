@@ -21,7 +21,7 @@ PATIENCE_S = 20.0
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Kind:
     """One sort of call in the mix. share: weight among the others; secret: what it is signed with."""
 

@@ -75,9 +75,13 @@ class FaultWorld:
 
     async def put(self, kind: str, key: str, record: Record | None) -> None:
         """Changes the catalogue; in force within a moment."""
-        self._version += 1
         body = None if record is None else msgspec.json.encode(record)
-        await self.writer.publish([ConfigChange(kind=kind, key=key, version=self._version, body=body)])
+        await self.writer.publish([self.change(kind, key, body)])
+
+    def change(self, kind: str, key: str, body: bytes | None) -> ConfigChange:
+        """One that is newer than all before it, not published yet."""
+        self._version += 1
+        return ConfigChange(kind=kind, key=key, version=self._version, body=body)
 
     async def ready(self, *, within_s: float = 10.0, port: int | None = None) -> dict[str, object]:
         """What /readyz says as soon as it says 200."""

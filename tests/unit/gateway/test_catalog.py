@@ -145,3 +145,23 @@ async def test_a_list_of_addresses_that_cannot_be_read_is_refused_as_a_whole() -
     catalog, _ = await refreshed(full(apps={"a": good}), change)
     assert (catalog.version, catalog.rejected_updates) == (1, 1)
     assert catalog.apps["a"].admits("10.1.1.1") and not catalog.apps["a"].admits("11.1.1.1")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"apps": {"b": app("b", context="app_info|somebody else")}},
+        {"routes": {"open.b.get": route("open.b.get", "http://169.254.169.254/latest")}},
+        {"routes": {"open.b.get": route("open.b.get", "//169.254.169.254/latest")}},
+        {"routes": {"open.b.get": route("open.b.get", "/a b")}},
+    ],
+)
+async def test_a_change_that_cannot_be_right_is_refused_as_a_whole(change: dict) -> None:
+    """A secret that no key opens, or a URL that is no path, is seen when it comes, and nothing that came with it is applied."""
+    beside = {"open.c.get": route("open.c.get")}
+    bad = CatalogUpdate(
+        epoch="e1", version=2, full=False, apps=change.get("apps", {}), routes={**beside, **change.get("routes", {})}
+    )
+    catalog, _ = await refreshed(full(apps={"a": app()}), bad)
+    assert (catalog.version, catalog.rejected_updates, list(catalog.apps)) == (1, 1, ["a"])
+    assert "open.c.get" not in catalog.routes
