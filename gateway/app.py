@@ -17,7 +17,7 @@ from gateway.clock_skew import ClockSkew
 from gateway.endpoint import GatewayEndpoint
 from gateway.front import FrontBounds, front_protocol, raise_descriptor_limit
 from gateway.front.lane import LANE
-from gateway.gate_metrics import gate_metrics
+from gateway.gate_metrics import budget_metrics, gate_metrics
 from gateway.guards import Guards
 from gateway.metrics import GatewayMetrics
 from gateway.pipeline import build_batch, build_pipeline
@@ -224,7 +224,7 @@ def _watch(metrics: GatewayMetrics, r: Resources) -> None:
         "pailou_log_publish_failures": ("Batches that had to be sent again", lambda: r.logs.failed_attempts),
     }
     metrics.gauges, metrics.counters = gauges, counters
-    metrics.families = (lambda: gate_metrics(r.guards.gates()),)
+    metrics.families = (lambda: gate_metrics(r.guards.gates()), lambda: budget_metrics(r.upstreams.budgets()))
 
 
 async def _numeric(host: str) -> str:

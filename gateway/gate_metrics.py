@@ -1,11 +1,12 @@
-"""Breakers and bulkheads as Prometheus reads them: one line per API and per service that has been called."""
+"""Breakers, bulkheads and retry budgets as Prometheus reads them: one line per API and per service that has been called."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from gateway.guards import Gate
 from gateway.metrics import Metric
+from gateway.upstream import RetryBudget
 
 _LABELS = ("scope", "name")
 _STATES = {"closed": 0, "half-open": 1, "open": 2}
@@ -26,3 +27,15 @@ def gate_metrics(gates: Iterable[Gate]) -> tuple[Metric, ...]:
         in_flight.add_metric(labels, gate.in_flight)
         rejected.add_metric(labels, gate.rejected)
     return state, opened, refused, in_flight, rejected
+
+
+def budget_metrics(budgets: Mapping[str, RetryBudget]) -> tuple[Metric, ...]:
+    """By service_id."""
+    retries = CounterMetricFamily("pailou_upstream_retries", "Calls sent a second time", labels=("service",))
+    refused = CounterMetricFamily(
+        "pailou_upstream_retries_refused", "Calls not repeated for want of budget", labels=("service",)
+    )
+    for service_id, budget in budgets.items():
+        retries.add_metric((service_id,), budget.retries)
+        refused.add_metric((service_id,), budget.refused)
+    return retries, refused

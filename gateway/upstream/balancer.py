@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from random import random
 
 from gateway.upstream.answer import UpstreamBounds
+from gateway.upstream.budget import RetryBudget
 from gateway.upstream.pool import ConnectionPool
 from openplatform.records import Instance
 
@@ -38,6 +39,7 @@ class Balancer:
 
     def __init__(self, service_id: str, bounds: UpstreamBounds, loop: asyncio.AbstractEventLoop) -> None:
         self.service_id = service_id
+        self.budget = RetryBudget()
         self._bounds = bounds
         self._loop = loop
         self._members: list[Member] = []

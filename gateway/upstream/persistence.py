@@ -1,9 +1,9 @@
 """What is done for a call that the straight road did not bring through: another instance, a fresh connection, a second asking.
 
-The rules, after the platform's service-call contract: a request is sent twice at most, and only if it is idempotent; an
-instance that does not take the connection costs nothing, so up to three are dialled for any call. An idempotent attempt that
-takes more than half of the time is not given up: another instance is asked as well, and the first good answer wins; a slow but
-healthy service loses no call that way.
+The rules, after the platform's service-call contract: a request is sent twice at most, only if it is idempotent, and only while
+second sendings stay under a tenth of the service's calls (budget.py); an instance that does not take the connection costs
+nothing, so up to three are dialled for any call. An idempotent attempt that takes more than half of the time is not given up:
+another instance is asked as well, and the first good answer wins; a slow but healthy service loses no call that way.
 """
 
 import asyncio
@@ -50,6 +50,7 @@ class Persistence:
         self._tries = 0
         self._sent = 0
         self._wants_fresh = False
+        self._has_paid = False
 
     async def run(self, member: Member) -> UpstreamAnswer:
         """Attempts until there is an answer; member: the first to ask."""
@@ -130,7 +131,7 @@ class Persistence:
                 raise late
             connection.extend(self._deadline)
             other = self._balancer.choose(now, (*self._tried, member)) if self._may_send_again() else None
-            if other is None:
+            if other is None or not self._pays(now):
                 return self._accepted(member, await first)
             self._tried.append(member)
             second = asyncio.create_task(self._second(other))
@@ -154,10 +155,22 @@ class Persistence:
             return await self._attempt(member)
         except AttemptFailed as failure:
             self._balancer.failed(member, self._loop.time(), refused=isinstance(failure, NotConnected))
+            if isinstance(failure, NotConnected):
+                self._is_paid_back()
             raise
 
     def _may_send_again(self) -> bool:
         return self._idempotent and self._sent < _MAX_SENT and self._tries < _MAX_TRIES
+
+    def _pays(self, now: float, *, even_so: bool = False) -> bool:
+        """Whether the service's retry budget has room for a second sending; it is taken once, however many dials that needs."""
+        self._has_paid = self._has_paid or self._balancer.budget.take(now, even_so=even_so)
+        return self._has_paid
+
+    def _is_paid_back(self) -> None:
+        if self._has_paid:
+            self._has_paid = False
+            self._balancer.budget.give_back()
 
     async def _after_failure(self, member: Member, failure: AttemptFailed) -> Member | None:
         """Settles a failed attempt; the instance to ask next, or None when this failure is the call's end."""
@@ -173,14 +186,20 @@ class Persistence:
             return self._balancer.choose(now, self._tried)
         if not self._may_send_again() or isinstance(failure, AttemptLate | AnswerUnreadable):
             return None
+        is_stale = isinstance(failure, ConnectionBroke) and failure.is_stale
+        # An instance that goes away cuts all its kept connections in one moment: the other one is well, and takes what they carried.
+        if not self._pays(now, even_so=is_stale):
+            return None
         if isinstance(failure, ConnectionBroke):
             self._wants_fresh = True  # the other kept connections are as old as this one
-        if not (isinstance(failure, ConnectionBroke) and failure.is_stale):
+        if not is_stale:
             await asyncio.sleep(min(random.uniform(*_JITTER_S), max(0.0, self._deadline - now)))  # noqa: S311
         return self._balancer.choose(now, self._tried) or member
 
     def _end(self, failure: AttemptFailed) -> UpstreamAnswer:
         """The answer of a busy service is passed on, everything else raised as the error that the caller sees."""
+        if self._sent < _MAX_SENT:
+            self._is_paid_back()
         if isinstance(failure, ServiceBusy):
             failure.answer.attempts = self._sent
             return failure.answer

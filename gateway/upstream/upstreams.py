@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from gateway.upstream.answer import UpstreamAnswer, UpstreamBounds
+from gateway.upstream.budget import RetryBudget
 from gateway.upstream.failures import AttemptFailed, AttemptLate, ServiceBusy
 from gateway.upstream.persistence import BUSY_STATUSES, Persistence
 from gateway.upstream.services import Services
@@ -39,10 +40,11 @@ class Upstreams:
 
         head: request line and headers with the final empty line, Content-Length included when there is a body; it goes to any
         instance as it is. timeout_s covers everything. A second attempt is made on another instance if there is one: of
-        idempotent calls after broken connections, attempts that are late and 502, 503, 504; of others only when no connection
-        could be made. Raises UpstreamFailed: REMOTE_UNAVAILABLE (no instance, all pools full), REMOTE_CONNECTION_ERROR,
-        REMOTE_TIMEOUT, REMOTE_PARSE_ERROR, REMOTE_RESULT_UNKNOWN (a call that is not idempotent was sent and not answered);
-        PlatformUnavailable when a new service cannot be looked up. Any of them is marked `is_unsent` if no byte has left.
+        idempotent calls, within the service's retry budget, after broken connections, attempts that are late and 502, 503, 504;
+        of others only when no connection could be made. Raises UpstreamFailed: REMOTE_UNAVAILABLE (no instance, all pools
+        full), REMOTE_CONNECTION_ERROR, REMOTE_TIMEOUT, REMOTE_PARSE_ERROR, REMOTE_RESULT_UNKNOWN (a call that is not idempotent
+        was sent and not answered); PlatformUnavailable when a new service cannot be looked up. Any of them is marked `is_unsent`
+        if no byte has left.
         """
         now = self._loop.time()
         deadline = now + timeout_s
@@ -55,6 +57,7 @@ class Upstreams:
                 raise unsent(REMOTE_TIMEOUT()) from None
             except PlatformUnavailable as error:
                 raise unsent(error)  # noqa: B904  # the same error, marked
+        balancer.budget.call_begins(now)
         member = balancer.choose(now)
         if member is None:
             raise unsent(REMOTE_UNAVAILABLE(f"no instance of {service_id} is running"))
@@ -86,6 +89,10 @@ class Upstreams:
         if isinstance(failure, AttemptLate):
             return await persistence.after_late(member, connection, failure)
         return await persistence.after(member, failure)
+
+    def budgets(self) -> Mapping[str, RetryBudget]:
+        """service_id → what its calls may still be repeated, of every service that has been called."""
+        return {balancer.service_id: balancer.budget for balancer in self._services.balancers()}
 
     async def refresh_forever(self) -> None:
         """Keeps the lists of instances true, until cancelled."""
