@@ -56,13 +56,19 @@ class JsonAnswer(Response):
 class Caller:
     """Who stands behind a call, as the gateway says: the merchant, the app, and the request's id.
 
-    deadline_s: how long the gateway still waits for the answer, seconds.
+    deadline_s: how long the gateway still waits for the answer, seconds; data_scope: the words of the app's grant, such as `pii`.
     """
 
     vender_id: int
     app_key: str
     request_id: str
     deadline_s: float = DEFAULT_DEADLINE_S
+    data_scope: frozenset[str] = frozenset()
+
+    @property
+    def sees_personal_data(self) -> bool:
+        """Whether names, phones and addresses are shown to the app unmasked."""
+        return "pii" in self.data_scope
 
 
 def caller_of(request: Request) -> Caller:
@@ -73,7 +79,8 @@ def caller_of(request: Request) -> Caller:
         raise business_error("isv.missing-vender", "the call carries no merchant", http_status=401)
     deadline_s = _seconds_left(request.headers.get("x-request-deadline-ms", "")) or DEFAULT_DEADLINE_S
     app_key, request_id = request.headers.get("x-app-key", ""), request.headers.get("x-request-id", "")
-    return Caller(int(vender_id), app_key, request_id, deadline_s)
+    scope = frozenset(word.strip() for word in request.headers.get("x-data-scope", "").split(",")) - {""}
+    return Caller(int(vender_id), app_key, request_id, deadline_s, scope)
 
 
 def _seconds_left(milliseconds: str) -> float | None:

@@ -1,3 +1,3 @@
-"""Orders of the merchants: searched, read, cancelled; the owner of the order database."""
+"""Orders of the merchants: searched, read, followed, moved, shipped, cancelled; the owner of the order database."""
 
 __version__ = "0.1.0"

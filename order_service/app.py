@@ -21,7 +21,7 @@ from openplatform.sql import Database, open_database
 from openplatform.web import ServiceProcess, SystemClock, service_app
 from order_service import endpoints, repository
 from order_service.clients import WAREHOUSE_SERVICE_ID, WarehouseClient
-from order_service.service import OrderCancellation, OrderReader
+from order_service.service import CANCEL, SHIP, OrderErrands, OrderReader, OrderUpdates
 from order_service.settings import SERVICE_ID, OrderSettings
 from order_service.tables import idempotency_record
 
@@ -65,8 +65,9 @@ def create_app(resources: Resources, settings: OrderSettings) -> ASGIApp:
         async with resources.database.read() as connection:
             await repository.ping(connection)
 
-    reader = OrderReader(resources.database, settings.time_zone)
-    routes = endpoints.routes(reader, _cancellation(resources, settings), settings.time_zone)
+    zone = settings.time_zone
+    updates = OrderUpdates(resources.database, resources.clock, zone)
+    routes = endpoints.routes(OrderReader(resources.database, zone), updates, _errands(resources, settings), zone)
     return service_app(routes, internal_keys=settings.internal_keys, checks={"database": database_answers})
 
 
@@ -90,17 +91,17 @@ def from_env() -> ServiceProcess:
     return ServiceProcess(lambda: open_app(settings))
 
 
-def _cancellation(resources: Resources, settings: OrderSettings) -> OrderCancellation:
-    return OrderCancellation(resources.database, resources.warehouse, resources.clock, settings)
+def _errands(resources: Resources, settings: OrderSettings) -> OrderErrands:
+    return OrderErrands(resources.database, resources.warehouse, resources.clock, settings, kinds=(CANCEL, SHIP))
 
 
 async def _sweep_on(resources: Resources, settings: OrderSettings) -> None:
-    """Finishes interrupted cancellations and forgets old answers, for ever."""
-    cancellation = _cancellation(resources, settings)
+    """Finishes interrupted cancellations and shipments and forgets old answers, for ever."""
+    errands = _errands(resources, settings)
     forget_at = resources.clock.monotonic()
     while True:
         try:
-            await cancellation.sweep()
+            await errands.sweep()
             if resources.clock.monotonic() >= forget_at:
                 before = datetime.fromtimestamp(resources.clock.now(), UTC) - timedelta(days=settings.answers_kept_days)
                 async with resources.database.begin() as connection:
@@ -108,6 +109,6 @@ async def _sweep_on(resources: Resources, settings: OrderSettings) -> None:
                 forget_at = resources.clock.monotonic() + _FORGET_EVERY_S
         except PlatformUnavailable as error:
             log.warning("the sweeper waits: %s", error)
-        except Exception:  # the sweeper must outlive whatever happened: nobody else finishes cancellations
+        except Exception:  # the sweeper must outlive whatever happened: nobody else finishes what was begun
             log.exception("the sweeper failed once")
         await asyncio.sleep(settings.sweep_every_s)

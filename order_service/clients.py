@@ -1,4 +1,4 @@
-"""What order_service asks of the others: only warehouse_service, and only to release stock."""
+"""What order_service asks of the others: only warehouse_service, to release stock or to deduct it."""
 
 import secrets
 
@@ -8,28 +8,36 @@ WAREHOUSE_SERVICE_ID = "warehouse-service"
 
 
 class WarehouseClient:
-    """Stock, as far as orders need it."""
+    """Stock, as far as orders need it. Both calls may be repeated at will.
+
+    Both raise UpstreamFailed when warehouse_service cannot be asked in time, ServiceRejected when it refuses.
+    """
 
     def __init__(self, services: ServiceClient) -> None:
         self._services = services
 
     async def release(self, *, vender_id: int, order_id: int, app_key: str, request_id: str, deadline_s: float) -> None:
-        """Releases everything that the order holds; nothing held is fine, so it may be repeated at will.
+        """Releases everything that the order holds, and holds nothing for it ever after; nothing held is fine."""
+        headers = _headers(vender_id, app_key, "open.order.cancel", request_id)
+        await self._post("/stock/release", order_id, headers, deadline_s)
 
-        Raises UpstreamFailed when warehouse_service cannot be asked in time, ServiceRejected when it refuses.
-        """
-        headers = {
-            "X-Vender-Id": str(vender_id),
-            "X-App-Key": app_key.encode("ascii", "replace").decode(),
-            "X-Api-Name": "open.order.cancel",
-            # A new id for each attempt: the warehouse must look again, and not repeat what it answered before.
-            "X-Request-Id": f"{request_id[:48].encode('ascii', 'replace').decode()}/{secrets.token_hex(4)}",
-        }
+    async def deduct(self, *, vender_id: int, order_id: int, app_key: str, request_id: str, deadline_s: float) -> None:
+        """Everything that the order holds leaves. Raises ServiceRejected `isv.stock-not-held` when it holds nothing."""
+        headers = _headers(vender_id, app_key, "open.order.ship", request_id)
+        await self._post("/stock/deduct", order_id, headers, deadline_s)
+
+    async def _post(self, path: str, order_id: int, headers: dict[str, str], deadline_s: float) -> None:
+        body = {"order_id": str(order_id)}
         await self._services.post(
-            WAREHOUSE_SERVICE_ID,
-            "/stock/release",
-            {"order_id": str(order_id)},
-            headers=headers,
-            deadline_s=deadline_s,
-            idempotent=True,
+            WAREHOUSE_SERVICE_ID, path, body, headers=headers, deadline_s=deadline_s, idempotent=True
         )
+
+
+def _headers(vender_id: int, app_key: str, api_name: str, request_id: str) -> dict[str, str]:
+    return {
+        "X-Vender-Id": str(vender_id),
+        "X-App-Key": app_key.encode("ascii", "replace").decode(),
+        "X-Api-Name": api_name,
+        # A new id for each attempt: the warehouse must look again, and not repeat what it answered before.
+        "X-Request-Id": f"{request_id[:48].encode('ascii', 'replace').decode()}/{secrets.token_hex(4)}",
+    }

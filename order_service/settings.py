@@ -21,9 +21,9 @@ class OrderSettings:
     host, port: where it listens; 8013 is the platform's port for orders. Loopback unless told otherwise.
     advertise_host: the address under which the others reach it.
     warehouse_addresses: fixed `host:port` of warehouse_service in place of the directory; () = ask the directory.
-    warehouse_timeout_s: for one release of stock; below the gateway's 3 s, so that the caller still hears from us.
-    sweep_every_s: how often unfinished cancellations are looked for; a look that finds nothing is one indexed query.
-    sweep_after_s: age of a cancellation that the sweeper takes up; above the 3 s that the call itself may still be working.
+    warehouse_timeout_s: for one step in the warehouse; below the gateway's 3 s, so that the caller still hears from us.
+    sweep_every_s: how often unfinished cancellations and shipments are looked for; a look that finds nothing is one indexed query.
+    sweep_after_s: age of one that the sweeper takes up; above the 3 s that the call itself may still be working.
     answers_kept_days: how long answers are kept for calls that come again; far above any retry of a caller.
     """
 

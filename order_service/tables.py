@@ -82,6 +82,11 @@ pop_order_data = sa.Table(
     sa.Column("recommend_delivery_id", sa.BigInteger, comment="recommended carrier"),
     sa.Column("sales_pin", sa.String(250), comment="shopping guide"),
     sa.Column("supplier", sa.BigInteger, comment="supplier id"),
+    sa.Column("carrier", sa.String(50), comment="who carries it"),
+    sa.Column(
+        "change_seq", sa.BigInteger, nullable=False, comment="the merchant's last change of it, see order_sequence"
+    ),
+    sa.Index(None, "vender_id", "change_seq"),
     sa.Index(None, "vender_id", "modified"),
     sa.Index(None, "vender_id", "order_create_date"),
     sa.Index(None, "vender_id", "state"),
@@ -145,20 +150,33 @@ order_log = sa.Table(
     **MYSQL,
 )
 
-order_cancellation = sa.Table(
-    "order_cancellation",
+order_sequence = sa.Table(
+    "order_sequence",
+    metadata,
+    sa.Column("vender_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),
+    sa.Column("last_modified", UtcDateTime, nullable=False, comment="no later change has an earlier one"),
+    comment="numbers the changes of a merchant's orders in the order in which they are committed",
+    **MYSQL,
+)
+
+order_intent = sa.Table(
+    "order_intent",
     metadata,
     sa.Column("order_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(10), primary_key=True, comment="cancel, ship"),
     sa.Column("vender_id", sa.BigInteger, nullable=False),
     sa.Column("reason", sa.String(200), nullable=False),
+    sa.Column("carrier", sa.String(50), comment="of a shipment"),
+    sa.Column("waybill", sa.String(40), comment="of a shipment"),
     sa.Column("app_key", sa.String(50), nullable=False, comment="who: the app that asked"),
     sa.Column("request_id", sa.String(64), nullable=False),
     sa.Column("requested", UtcDateTime, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False, comment="by the sweeper"),
+    sa.Column("attempts", sa.Integer, nullable=False, comment="after the first, by callers and the sweeper"),
     sa.Column("next_attempt", UtcDateTime, nullable=False, comment="when the sweeper tries next"),
-    sa.Column("finished", UtcDateTime, comment="NULL = stock not released yet, no other move allowed"),
+    sa.Column("finished", UtcDateTime, comment="NULL = the warehouse has not done its part yet, no other move allowed"),
     sa.Index(None, "finished", "next_attempt"),
-    comment="the intent to cancel, stored before the stock is released",
+    comment="what is to be done with an order, stored before the warehouse is asked",
     **MYSQL,
 )
 

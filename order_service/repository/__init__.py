@@ -1,43 +1,55 @@
 """SQL of the order database; every statement carries the merchant. Bulk insert for demo data: `add_orders`."""
 
-from order_service.repository.cancellations import (
-    Cancellation,
-    add_cancellation,
-    claim_cancellation,
-    due_cancellations,
-    find_cancellation,
-    finish_cancellation,
+from order_service.repository.changes import Turn, change_order, last_turn, take_turn
+from order_service.repository.intents import (
+    Intent,
+    add_intent,
+    claim_intent,
+    due_intents,
+    find_intents,
+    finish_intent,
+    withdraw_intent,
 )
-from order_service.repository.moves import Move, add_move, move_order
+from order_service.repository.moves import Move, move_order
 from order_service.repository.new_orders import add_orders
 from order_service.repository.orders import (
     ORDER_COLUMNS,
     OrderFilter,
+    Position,
     count_orders,
+    find_changes,
     find_coupons,
     find_items,
     find_order,
     find_orders,
+    first_change,
     ping,
 )
 
 __all__ = [
     "ORDER_COLUMNS",
-    "Cancellation",
+    "Intent",
     "Move",
     "OrderFilter",
-    "add_cancellation",
-    "add_move",
+    "Position",
+    "Turn",
+    "add_intent",
     "add_orders",
-    "claim_cancellation",
+    "change_order",
+    "claim_intent",
     "count_orders",
-    "due_cancellations",
-    "find_cancellation",
+    "due_intents",
+    "find_changes",
     "find_coupons",
+    "find_intents",
     "find_items",
     "find_order",
     "find_orders",
-    "finish_cancellation",
+    "finish_intent",
+    "first_change",
+    "last_turn",
     "move_order",
     "ping",
+    "take_turn",
+    "withdraw_intent",
 ]

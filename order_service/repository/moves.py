@@ -1,11 +1,13 @@
 """State moves and their log."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from order_service.tables import order_log, pop_order_data
+from order_service.repository.changes import change_order
+from order_service.tables import order_log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,22 +25,11 @@ class Move:
     created: datetime
 
 
-async def move_order(connection: AsyncConnection, move: Move) -> bool:
-    """Sets the new state if the order still has the old one, and says whether it did."""
-    orders = pop_order_data.c
-    moved = await connection.execute(
-        pop_order_data.update()
-        .where(
-            orders.vender_id == move.vender_id,
-            orders.order_id == move.order_id,
-            orders.yn == 1,
-            orders.state == move.from_state,
-        )
-        .values(state=move.to_state, modified=move.created)
-    )
-    return moved.rowcount == 1
-
-
-async def add_move(connection: AsyncConnection, move: Move) -> None:
-    """Writes the move to the order log."""
-    await connection.execute(order_log.insert().values(asdict(move)))
+async def move_order(connection: AsyncConnection, move: Move, values: Mapping[str, object]) -> datetime:
+    """Sets the new state, and other columns with it, of an order that this transaction has read with to_change; writes the move to
+    the order log. Returns the order's new `modified`."""
+    changed = {**values, "state": move.to_state}
+    modified = await change_order(connection, move.vender_id, move.order_id, move.created, changed)
+    entry = asdict(move) | {"created": modified, "app_key": move.app_key[:50], "request_id": move.request_id[:64]}
+    await connection.execute(order_log.insert().values(entry))
+    return modified

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from order_service.repository.changes import take_turn
 from order_service.tables import coupon_detail, pop_order_data, pop_order_item
 
 _BATCH = 200
@@ -18,9 +19,10 @@ async def add_orders(connection: AsyncConnection, orders: Sequence[Mapping[str, 
     `items` and `coupons`: sequences of mappings of pop_order_item's (sku_id, num, price at least) and coupon_detail's columns
     (coupon_price at least). Money is fen, times are aware datetimes. Left out: yn is 1, created and modified are
     order_create_date, an item's or coupon's order_id, vender_id and times are its order's. Raises IntegrityError for an order_id
-    that exists and for a missing column, ValueError for an unknown one.
+    that exists and for a missing column, ValueError for an unknown one. Each counts as a change of its merchant, by `modified`.
     """
-    rows, items, coupons = [], [], []
+    rows: list[dict[str, Any]] = []
+    items, coupons = [], []
     for order in orders:
         row = {name: value for name, value in order.items() if name not in {"items", "coupons"}}
         created = row.get("created", row.get("order_create_date"))
@@ -30,8 +32,22 @@ async def add_orders(connection: AsyncConnection, orders: Sequence[Mapping[str, 
         times = {"created": row["created"], "modified": row["modified"]}
         items += [owner | times | dict(item) for item in order.get("items", ())]
         coupons += [owner | {"yn": 1, "use_date": created} | dict(coupon) for coupon in order.get("coupons", ())]
+    await _number(connection, rows)
     for table, new in ((pop_order_data, rows), (pop_order_item, items), (coupon_detail, coupons)):
         await _insert(connection, table, new)
+
+
+async def _number(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Gives the rows their change_seq, older changes first."""
+    owners: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row.get("vender_id") is not None and row["modified"] is not None:  # else the database refuses it below
+            owners.setdefault(row["vender_id"], []).append(row)
+    for vender_id, own in sorted(owners.items()):
+        own.sort(key=lambda row: row["modified"])
+        turn = await take_turn(connection, vender_id, own[-1]["modified"], count=len(own))
+        for back, row in enumerate(reversed(own)):
+            row["change_seq"] = turn.last_seq - back
 
 
 async def _insert(connection: AsyncConnection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -12,8 +12,8 @@ from order_service.tables import coupon_detail, pop_order_data, pop_order_item
 
 Row = dict[str, Any]
 
-# `id` is the database's own, and `yn` is 1 in everything that can be seen.
-_HIDDEN = {"id", "yn"}
+# `id` and `change_seq` are the database's own, and `yn` is 1 in everything that can be seen.
+_HIDDEN = {"id", "yn", "change_seq"}
 ORDER_COLUMNS = tuple(column.name for column in pop_order_data.c if column.name not in _HIDDEN)
 _ITEM_COLUMNS = tuple(column for column in pop_order_item.c if column.name not in {"id", "order_id", "vender_id"})
 _COUPON_COLUMNS = tuple(c for c in coupon_detail.c if c.name not in {"id", "order_id", "vender_id", "yn"})
@@ -33,6 +33,14 @@ class OrderFilter:
     sku_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: `modified` and `id` of its last order."""
+
+    modified: datetime
+    id: int
+
+
 async def ping(connection: AsyncConnection) -> None:
     """Fails when the database cannot be asked, or has no tables yet."""
     await connection.execute(sa.select(pop_order_data.c.id).limit(1))
@@ -45,17 +53,56 @@ async def count_orders(connection: AsyncConnection, wanted: OrderFilter) -> int:
 
 
 async def find_orders(
-    connection: AsyncConnection, wanted: OrderFilter, columns: Sequence[str], *, limit: int, offset: int
+    connection: AsyncConnection,
+    wanted: OrderFilter,
+    columns: Sequence[str],
+    *,
+    limit: int,
+    offset: int = 0,
+    after: Position | None = None,
 ) -> list[Row]:
-    """The named columns of matching orders, sorted by modified, then id."""
+    """The named columns of matching orders, sorted by modified, then id; columns: any of the table. after: from there on."""
+    orders = pop_order_data.c
+    conditions = _conditions(wanted)
+    if after is not None:
+        further = sa.or_(orders.modified > after.modified, orders.id > after.id)
+        conditions += [orders.modified >= after.modified, further]
     query = (
         sa.select(*(pop_order_data.c[name] for name in columns))
-        .where(*_conditions(wanted))
+        .where(*conditions)
         .order_by(pop_order_data.c.modified, pop_order_data.c.id)
         .limit(limit)
         .offset(offset)
     )
     return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def find_changes(
+    connection: AsyncConnection,
+    vender_id: int,
+    columns: Sequence[str],
+    *,
+    after: int,
+    until: int,
+    since: datetime | None,
+    limit: int,
+) -> list[Row]:
+    """The named columns of orders whose last change has a number above `after`, up to `until`, in that order. since: and is not
+    older than that."""
+    orders = pop_order_data.c
+    conditions = [orders.vender_id == vender_id, orders.yn == 1, orders.change_seq > after, orders.change_seq <= until]
+    if since is not None:
+        conditions.append(orders.modified >= since)
+    query = sa.select(*(orders[name] for name in columns)).where(*conditions).order_by(orders.change_seq).limit(limit)
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def first_change(connection: AsyncConnection, vender_id: int, since: datetime) -> int | None:
+    """The lowest number of a change that is not older than that, None when there is none."""
+    orders = pop_order_data.c
+    query = sa.select(sa.func.min(orders.change_seq)).where(orders.vender_id == vender_id, orders.modified >= since)
+    lowest: int | None = (await connection.execute(query)).scalar_one()
+    return lowest
 
 
 async def find_order(

@@ -29,6 +29,12 @@ def _email(value: str) -> str:
     return f"{name[:1]}{HIDDEN}{at}{domain}" if at else HIDDEN
 
 
+def _address_of_machine(value: str) -> str:
+    # The network of an IPv4 address; of anything else nothing.
+    parts = value.split(".")
+    return f"{parts[0]}.{parts[1]}.*.*" if len(parts) == 4 else HIDDEN
+
+
 def _all(value: str) -> str:
     return HIDDEN
 
@@ -40,5 +46,6 @@ _MASKS = {
     "cons_address": _address,
     "cons_email": _email,
     "invoice_title": _name,  # of a private buyer, the name
+    "customerip": _address_of_machine,
     "vat_info": _all,  # name, address, phone and bank account in one text
 }

@@ -8,7 +8,7 @@ from typing import Any
 from openplatform.sql import Database
 from order_service.repository import OrderFilter, add_orders, count_orders, find_items, find_orders
 from order_service.service import OrderState
-from pailou.demo.world import EXAMPLE_ORDERS, MERCHANTS, PRODUCTS, Merchant
+from pailou.demo.world import MERCHANTS, PRODUCTS, RECEIVED_ORDER, WAITING_ORDERS, Merchant
 
 DAYS = 30
 _NAMES = (
@@ -65,8 +65,11 @@ def build_orders(merchant: Merchant, now: datetime) -> Iterator[Order]:
     for number in range(merchant.orders):
         # The examples' orders are fresh; the others spread evenly, the newest first.
         age = timedelta(days=DAYS * number / merchant.orders, minutes=chance.randint(30, 600))
-        state = OrderState.AWAITING_SHIPMENT if number < EXAMPLE_ORDERS else _state(chance, age)
-        yield _order(chance, merchant, merchant.first_order_id + number, state, now - age, now)
+        order_id = merchant.first_order_id + number
+        state = OrderState.AWAITING_SHIPMENT if order_id in WAITING_ORDERS else _state(chance, age)
+        if order_id == RECEIVED_ORDER:
+            state = OrderState.AWAITING_RECEIPT
+        yield _order(chance, merchant, order_id, state, now - age, now)
 
 
 def _state(chance: random.Random, age: timedelta) -> OrderState:
@@ -101,6 +104,7 @@ def _order(
         "payment_confirm_time": paid if was_paid else None,
         "outbound_date": shipped if was_shipped else None,
         "order_completetime": completed if is_done else None,
+        "carrier": "顺丰速运" if was_shipped else None,
         "carrier_id": f"SF{chance.randint(10**11, 10**12 - 1)}" if was_shipped else None,
         "payment_type": 4,
         "order_type": 22,

@@ -67,7 +67,11 @@ PRODUCTS: dict[int, tuple[Product, ...]] = {
 }
 
 OPEN_ORDER, CANCEL_ORDER, DEDUCT_ORDER = (TEA.first_order_id + n for n in range(3))
-"""Orders that the examples of the APIs name: to be read, to be cancelled, to have its stock deducted. All wait for shipment."""
+"""Orders that the examples of the APIs name: to be read and remarked on, cancelled, to have its stock deducted. All wait for shipment."""
 LOCK_ORDER = TEA.first_order_id + 3
 """The order whose stock the examples lock and unlock; it holds nothing at first."""
-EXAMPLE_ORDERS = 4
+SHIP_ORDER = TEA.first_order_id + 4
+"""The order that the examples ship; it waits for shipment and holds its stock."""
+RECEIVED_ORDER = TEA.first_order_id + 40
+"""The order that the examples complete; it left a week ago."""
+WAITING_ORDERS = frozenset({OPEN_ORDER, CANCEL_ORDER, DEDUCT_ORDER, LOCK_ORDER, SHIP_ORDER})

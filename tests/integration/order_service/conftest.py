@@ -67,6 +67,9 @@ class Warehouse:
     async def held(self) -> int:
         return sum(row["lock_cnt"] for row in await rows_of(self.database, warehouse_product))
 
+    async def on_hand(self) -> int:
+        return sum(row["current_cnt"] for row in await rows_of(self.database, warehouse_product))
+
     async def holds(self) -> list[int]:
         return [row["order_id"] for row in await rows_of(self.database, stock_hold)]
 

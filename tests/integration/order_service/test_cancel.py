@@ -10,9 +10,9 @@ from openplatform.idempotency import call_key
 from openplatform.web import Caller
 from order_service.clients import WarehouseClient
 from order_service.repository import Move
-from order_service.service import OrderCancellation, OrderState
+from order_service.service import CANCEL, SHIP, OrderErrands, OrderState, Wish
 from order_service.service.moves import make_move
-from order_service.tables import order_cancellation, order_log
+from order_service.tables import order_intent, order_log
 from tests.business_services import MERCHANT, NOON, OTHER_MERCHANT, as_merchant, rows_of, sample_order
 from tests.integration.order_service.conftest import Orders, TurnedClock, Warehouse
 
@@ -26,6 +26,9 @@ class BrokenWarehouse(WarehouseClient):
         self._error = error
 
     async def release(self, **_: Any) -> NoReturn:
+        raise self._error
+
+    async def deduct(self, **_: Any) -> NoReturn:
         raise self._error
 
 
@@ -71,7 +74,7 @@ async def test_an_illegal_move_is_refused_and_names_both_states(
     assert (answer.status_code, answer.json()["sub_code"]) == (409, "isv.invalid-state")
     assert title in answer.json()["sub_msg"]
     assert "6 (cancelled)" in answer.json()["sub_msg"]
-    assert await rows_of(orders.resources.database, order_cancellation) == []
+    assert await rows_of(orders.resources.database, order_intent) == []
     assert await warehouse.held() == 3
 
 
@@ -117,17 +120,17 @@ async def test_another_merchants_order_cannot_be_cancelled(orders: Orders, wareh
     assert await warehouse.held() == 3
 
 
-def cancellation(orders: Orders, warehouse: WarehouseClient | None = None) -> OrderCancellation:
-    """What the service's own is, with another warehouse if wanted."""
+def errands(orders: Orders, warehouse: WarehouseClient | None = None) -> OrderErrands:
+    """What the service's own are, with another warehouse if wanted."""
     r = orders.resources
-    return OrderCancellation(r.database, warehouse or r.warehouse, r.clock, orders.settings)
+    return OrderErrands(r.database, warehouse or r.warehouse, r.clock, orders.settings, kinds=(CANCEL, SHIP))
 
 
 async def cancel_with(orders: Orders, order_id: int, error: BaseException) -> None:
     """Cancels while asking the warehouse ends in `error`."""
     caller = Caller(MERCHANT, "app-1", "request-crashed")
     key = call_key(caller, "open.order.cancel", {"order_id": str(order_id), "reason": "r"})
-    await cancellation(orders, BrokenWarehouse(error)).cancel(caller, order_id, reason="r", key=key)
+    await errands(orders, BrokenWarehouse(error)).run(CANCEL, caller, order_id, Wish(reason="r"), key)
 
 
 async def crash_in_cancelling(orders: Orders, order_id: int) -> None:
@@ -144,14 +147,14 @@ async def test_a_crash_between_intent_and_release_is_finished_by_the_sweeper(
     await warehouse.hold(501, 3)
     await crash_in_cancelling(orders, 501)
     assert (await orders.states(), await warehouse.held()) == ({501: 2}, 3)
-    assert await cancellation(orders).sweep() == 0
+    assert await errands(orders).sweep() == 0
     clock.ahead_s += orders.settings.sweep_after_s + 1
-    assert await cancellation(orders).sweep() == 1
+    assert await errands(orders).sweep() == 1
     assert (await orders.states(), await warehouse.held()) == ({501: 6}, 0)
     [entry] = await rows_of(orders.resources.database, order_log)
     assert (entry["cause"], entry["request_id"]) == ("r", "request-crashed")
     clock.ahead_s += 3600
-    assert await cancellation(orders).sweep() == 0
+    assert await errands(orders).sweep() == 0
 
 
 async def test_a_crash_between_release_and_the_last_step_is_finished_too(
@@ -163,7 +166,7 @@ async def test_a_crash_between_release_and_the_last_step_is_finished_too(
     await crash_in_cancelling(orders, 501)
     await warehouse.client.post("/stock/unlock", json={"order_id": "501"}, headers=as_merchant(MERCHANT))
     clock.ahead_s += orders.settings.sweep_after_s + 1
-    assert await cancellation(orders).sweep() == 1
+    assert await errands(orders).sweep() == 1
     assert (await orders.states(), await warehouse.held()) == ({501: 6}, 0)
 
 
@@ -183,7 +186,7 @@ async def test_two_sweepers_at_once_do_the_work_once(orders: Orders, warehouse: 
     for n in range(10):
         await crash_in_cancelling(orders, 500 + n)
     clock.ahead_s += orders.settings.sweep_after_s + 1
-    finished = await asyncio.gather(cancellation(orders).sweep(), cancellation(orders).sweep())
+    finished = await asyncio.gather(errands(orders).sweep(), errands(orders).sweep())
     assert sum(finished) == 10
     assert set((await orders.states()).values()) == {6}
     assert len(await rows_of(orders.resources.database, order_log)) == 10
@@ -202,12 +205,12 @@ async def test_a_warehouse_that_cannot_be_asked_is_our_fault_and_mended_later(
     for _ in range(4):
         clock.ahead_s += 120
         began = clock.now()
-        assert await cancellation(orders, BrokenWarehouse(error)).sweep() == 0
-        [intent] = await rows_of(orders.resources.database, order_cancellation)
+        assert await errands(orders, BrokenWarehouse(error)).sweep() == 0
+        [intent] = await rows_of(orders.resources.database, order_intent)
         pauses.append(round((intent["next_attempt"].timestamp() - began) / 10))
     assert pauses == [1, 2, 4, 6]
     clock.ahead_s += 120
-    assert await cancellation(orders).sweep() == 1
+    assert await errands(orders).sweep() == 1
     assert (await orders.states(), await warehouse.held()) == ({501: 6}, 0)
 
 

@@ -29,6 +29,18 @@ async def test_an_order_comes_with_items_and_coupons_and_personal_data_masked(or
     assert (coupon["coupon_price"], coupon["rf_code"], coupon["use_date"]) == (100, "R1", "2024-05-31 12:00:00")
 
 
+@pytest.mark.parametrize("scope", ["", "basic", "PII", "pii2", "p,i,i"])
+@pytest.mark.parametrize("path", ["/orders/500", "/orders", "/orders/increment?start_time=2024-01-01%2000:00:00"])
+async def test_personal_data_is_shown_to_apps_whose_grant_says_so(orders: Orders, path: str, scope: str) -> None:
+    """With `pii` among the words of X-Data-Scope as it is stored, without it masked: wherever an order is shown."""
+    await orders.add(sample_order(500, customerip="203.0.113.9", vat_info="税号 9111"))
+    personal = {"欧阳娜娜", "13812345678", "010-66668888", "nana@example.com", "203.0.113.9", "建国路", "税号"}
+    masked = await orders.client.get(path, headers=as_merchant(MERCHANT, X_Data_Scope=scope))
+    shown = await orders.client.get(path, headers=as_merchant(MERCHANT, X_Data_Scope="basic, pii"))
+    assert {word for word in personal if word in masked.text} == set()
+    assert {word for word in personal if word in shown.text} == personal
+
+
 async def test_unknown_foreign_and_deleted_orders_are_all_not_there(orders: Orders) -> None:
     """The same 404 for each, so that nobody learns which numbers exist."""
     await orders.add(sample_order(500), sample_order(501, OTHER_MERCHANT), sample_order(502, yn=0))

@@ -1,6 +1,6 @@
 """order_service while no warehouse_service is running."""
 
-from order_service.tables import order_cancellation
+from order_service.tables import order_intent
 from tests.business_services import rows_of, sample_order
 from tests.integration.order_service.conftest import Orders
 
@@ -11,7 +11,7 @@ async def test_a_cancellation_waits_for_the_warehouse(orders: Orders) -> None:
     answer = await orders.cancel(501, reason="😀" * 200)
     assert (answer.status_code, answer.json()["sub_code"]) == (503, "isp.platform-unavailable")
     assert await orders.states() == {501: 2}
-    [intent] = await rows_of(orders.resources.database, order_cancellation)
+    [intent] = await rows_of(orders.resources.database, order_intent)
     assert (intent["reason"], intent["finished"]) == ("😀" * 200, None)
 
 

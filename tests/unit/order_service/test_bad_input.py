@@ -91,14 +91,39 @@ async def test_a_range_that_ends_before_it_starts_is_refused(client: httpx.Async
     assert (answer.status_code, answer.json()["sub_code"]) == (400, "isv.invalid-parameter:end_time")
 
 
+GOOD = {"reason": "r", "carrier": "c", "waybill": "w", "remark": "m", "state": "4"}
+BAD_CHANGES = [
+    ("state", {"state": ""}, "isv.missing-parameter:state"),
+    ("state", {"state": "0"}, "isv.invalid-parameter:state"),
+    ("state", {"state": "7"}, "isv.invalid-parameter:state"),
+    ("state", {"state": "４"}, "isv.invalid-parameter:state"),
+    ("state", {"reason": ""}, "isv.missing-parameter:reason"),
+    ("state", {"reason": "长" * 201}, "isv.invalid-parameter:reason"),
+    ("ship", {"carrier": " "}, "isv.missing-parameter:carrier"),
+    ("ship", {"carrier": "c" * 51}, "isv.invalid-parameter:carrier"),
+    ("ship", {"waybill": ""}, "isv.missing-parameter:waybill"),
+    ("ship", {"waybill": "w" * 41}, "isv.invalid-parameter:waybill"),
+    ("ship", {"waybill": "w\0"}, "isv.invalid-parameter:waybill"),
+    ("remark", {"remark": ""}, "isv.missing-parameter:remark"),
+    ("remark", {"remark": "长" * 201}, "isv.invalid-parameter:remark"),
+]
+
+
+@pytest.mark.parametrize(("action", "wrong", "sub_code"), BAD_CHANGES)
+async def test_a_bad_change_is_refused_by_name(
+    client: httpx.AsyncClient, action: str, wrong: dict[str, str], sub_code: str
+) -> None:
+    """400 before anything is stored."""
+    answer = await client.post(f"/orders/501/{action}", json=GOOD | wrong, headers=as_merchant(MERCHANT))
+    assert (answer.status_code, answer.json()["sub_code"]) == (400, sub_code)
+
+
 @pytest.mark.parametrize("order_id", ["abc", "0", "-5", "1e3", "9" * 19, "%EF%BC%91", "1%00", "..%2f1"])
-@pytest.mark.parametrize("action", ["", "/cancel"])
+@pytest.mark.parametrize("action", ["", "/cancel", "/ship", "/state", "/remark"])
 async def test_an_order_number_must_be_one(client: httpx.AsyncClient, order_id: str, action: str) -> None:
     """400 by name, or 404 where the path is no longer one of ours; never a fault."""
     method = "POST" if action else "GET"
-    answer = await client.request(
-        method, f"/orders/{order_id}{action}", json={"reason": "r"}, headers=as_merchant(MERCHANT)
-    )
+    answer = await client.request(method, f"/orders/{order_id}{action}", json=GOOD, headers=as_merchant(MERCHANT))
     assert (answer.status_code, answer.json()["sub_code"]) in {
         (400, "isv.invalid-parameter:order_id"),
         (404, "isv.not-found"),
@@ -131,7 +156,15 @@ async def test_a_bad_cancellation_is_refused_by_name(
     assert (answer.status_code, answer.json()["sub_code"]) == (400, sub_code)
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/orders"), ("GET", "/orders/1"), ("POST", "/orders/1/cancel")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/orders"),
+        ("GET", "/orders/1"),
+        ("GET", "/orders/increment"),
+        *(("POST", f"/orders/1/{action}") for action in ("cancel", "ship", "state", "remark")),
+    ],
+)
 async def test_calls_that_did_not_come_through_the_gateway_are_refused(
     client: httpx.AsyncClient, method: str, path: str
 ) -> None:

@@ -25,6 +25,8 @@ from order_service.service.masking import masked
         ("cons_email", "not an address", "***"),
         ("invoice_title", "欧阳娜娜", "欧***"),
         ("vat_info", "税号 9111, 电话 010-66668888", "***"),
+        ("customerip", "203.0.113.9", "203.0.*.*"),
+        ("customerip", "2001:db8::1", "***"),
         ("cons_postcode", "100020", "100020"),
         ("remark", "请送到前台", "请送到前台"),
     ],

@@ -9,7 +9,17 @@ from order_service.service import OrderState
 from pailou.demo.apis import EXAMPLES, MAPPINGS
 from pailou.demo.call_logs import CALLS, QUIET, build_call_logs
 from pailou.demo.orders import build_orders
-from pailou.demo.world import CANCEL_ORDER, DEDUCT_ORDER, LOCK_ORDER, MERCHANTS, OPEN_ORDER, PRODUCTS, WAREHOUSES
+from pailou.demo.world import (
+    CANCEL_ORDER,
+    DEDUCT_ORDER,
+    LOCK_ORDER,
+    MERCHANTS,
+    OPEN_ORDER,
+    PRODUCTS,
+    RECEIVED_ORDER,
+    SHIP_ORDER,
+    WAREHOUSES,
+)
 
 NOW = datetime(2026, 7, 31, 4, 0, tzinfo=UTC)
 ORDERS = {merchant.vender_id: list(build_orders(merchant, NOW)) for merchant in MERCHANTS}
@@ -44,10 +54,12 @@ def test_some_orders_have_coupons_and_several_lines() -> None:
 
 
 def test_the_examples_orders_wait_for_shipment() -> None:
-    """The orders that the examples name belong to the first merchant and can be cancelled, held and deducted."""
+    """The orders that the examples name belong to the first merchant and can be cancelled, held for, deducted and shipped; one can be
+    completed."""
     by_id = {order["order_id"]: order for order in ORDERS[MERCHANTS[0].vender_id]}
-    named = {OPEN_ORDER, CANCEL_ORDER, DEDUCT_ORDER, LOCK_ORDER}
-    assert len(named) == 4
+    named = {OPEN_ORDER, CANCEL_ORDER, DEDUCT_ORDER, LOCK_ORDER, SHIP_ORDER}
+    assert len(named) == 5
+    assert by_id[RECEIVED_ORDER]["state"] == OrderState.AWAITING_RECEIPT
     assert all(by_id[order_id]["state"] == OrderState.AWAITING_SHIPMENT for order_id in named)
 
 

@@ -1,4 +1,4 @@
-"""The HTTP face of order_service: parameters in, checked; answers out."""
+"""GET /orders…: found, shown, followed."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,43 +10,50 @@ from starlette.routing import BaseRoute, Route
 
 from openplatform.arguments import Arguments
 from openplatform.errors import business_error
-from openplatform.idempotency import call_key
-from openplatform.web import JsonAnswer, business_params, caller_of, invalid
+from openplatform.web import JsonAnswer, business_params, caller_of, invalid, missing
 from order_service.repository import ORDER_COLUMNS, OrderFilter
-from order_service.service import CANCEL_API, OrderCancellation, OrderReader
+from order_service.service import OrderReader, Progress, sync_progress
 
 _MOST_ORDER_IDS = 100
+_LONGEST_CURSOR = 200  # of those we write, under 100
 
 
-def routes(orders: OrderReader, cancellation: OrderCancellation, zone: ZoneInfo) -> Sequence[BaseRoute]:
-    """GET /orders, GET /orders/{order_id}, POST /orders/{order_id}/cancel."""
+def reading_routes(orders: OrderReader, zone: ZoneInfo) -> Sequence[BaseRoute]:
+    """GET /orders, /orders/increment, /orders/{order_id}."""
 
     async def search(request: Request) -> Response:
         caller = caller_of(request)
         arguments = Arguments(await business_params(request), zone)
         page_no, page_size = arguments.page()
         wanted = _order_filter(caller.vender_id, arguments)
-        fields = _fields(arguments)
-        return JsonAnswer(await orders.search(wanted, fields=fields, page_no=page_no, page_size=page_size))
+        fields, cursor = _fields(arguments), arguments.text("cursor", max_length=_LONGEST_CURSOR)
+        pii = caller.sees_personal_data
+        if cursor is not None:
+            return JsonAnswer(await orders.search_on(wanted, cursor, fields=fields, page_size=page_size, pii=pii))
+        return JsonAnswer(await orders.search(wanted, fields=fields, page_no=page_no, page_size=page_size, pii=pii))
+
+    async def increment(request: Request) -> Response:
+        caller = caller_of(request)
+        arguments = Arguments(await business_params(request), zone)
+        _, page_size = arguments.page()
+        since, cursor = arguments.time("start_time"), arguments.text("cursor", max_length=_LONGEST_CURSOR)
+        if cursor is None and since is None:
+            raise missing("start_time")
+        progress = Progress(0, since=since) if cursor is None else sync_progress(cursor)
+        answer = await orders.changes(
+            caller.vender_id, progress, fields=_fields(arguments), page_size=page_size, pii=caller.sees_personal_data
+        )
+        return JsonAnswer(answer)
 
     async def get(request: Request) -> Response:
         caller = caller_of(request)
-        arguments = Arguments(await business_params(request), zone)
-        return JsonAnswer(await orders.get(caller.vender_id, arguments.needed_integer("order_id", low=1)))
-
-    async def cancel(request: Request) -> Response:
-        caller = caller_of(request)
-        params = await business_params(request)
-        arguments = Arguments(params, zone)
-        order_id = arguments.needed_integer("order_id", low=1)
-        reason = arguments.needed_text("reason", max_length=200)
-        key = call_key(caller, CANCEL_API, params)
-        return JsonAnswer(await cancellation.cancel(caller, order_id, reason=reason, key=key))
+        order_id = Arguments(await business_params(request), zone).needed_integer("order_id", low=1)
+        return JsonAnswer(await orders.get(caller.vender_id, order_id, pii=caller.sees_personal_data))
 
     return [
         Route("/orders", search, methods=["GET"]),
+        Route("/orders/increment", increment, methods=["GET"]),
         Route("/orders/{order_id}", get, methods=["GET"]),
-        Route("/orders/{order_id}/cancel", cancel, methods=["POST"]),
     ]
 
 
