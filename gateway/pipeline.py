@@ -126,7 +126,7 @@ def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
         pre=(
             ValidateParams(r.catalog, r.clock, window_s=s.timestamp_window_s, max_params=s.max_params),
             IdentifyApp(r.catalog),
-            VerifySign(),
+            VerifySign(r.clock, failures_per_minute=s.failed_signatures_per_minute),
             CheckPermission(),
             AuthenticateSession(r.sessions, r.clock),
             ValidateArguments(r.catalog),

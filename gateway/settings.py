@@ -37,6 +37,8 @@ class GatewaySettings:
     """TOP's ten minutes, in either direction."""
     default_minute_limit: int | None = None
     """For apps without a minute limit of their own; None = none."""
+    failed_signatures_per_minute: int = 120
+    """Wrong signatures of one app from one address that are told so; more are told to wait. Two a second: no program that works."""
     when_limits_unavailable: Literal["local", "deny"] = "local"
     """Redis down: `local` = each process applies its share of the limits, `deny` = error 10."""
     service_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class GatewaySettings:
             platform_prefix=env.text("PLATFORM_PREFIX", "taobao."),
             timestamp_window_s=env.integer("TIMESTAMP_WINDOW_S", 600, low=1, high=86400),
             default_minute_limit=minute_limit or None,
+            failed_signatures_per_minute=env.integer("FAILED_SIGNATURES_PER_MINUTE", 120, low=1),
             when_limits_unavailable="deny" if when_down == "deny" else "local",
             service_addresses=_addresses(env.words("SERVICE_ADDRESSES")),
             breaker=BreakerRules(

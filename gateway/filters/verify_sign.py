@@ -1,12 +1,20 @@
 """Stage 3, signature: by one of the app's live secrets."""
 
 from gateway.call import Call
-from openplatform.errors import INVALID_ENCODING, INVALID_SIGN_METHOD, INVALID_SIGNATURE
+from gateway.failed_signatures import FailedSignatures
+from openplatform.errors import APP_LIMITED, INVALID_ENCODING, INVALID_SIGN_METHOD, INVALID_SIGNATURE
+from openplatform.ports import Clock
 from openplatform.signing import SIGN_METHODS, is_signed
 
 
 class VerifySign:
-    """Checks `sign` over all text parameters and the raw body."""
+    """Checks `sign` over all text parameters and the raw body.
+
+    failures_per_minute: wrong ones of one app from one address that are told so; more are told to wait, a right one always passes.
+    """
+
+    def __init__(self, clock: Clock, *, failures_per_minute: int) -> None:
+        self._failures = FailedSignatures(per_minute=failures_per_minute, monotonic=clock.monotonic)
 
     def __call__(self, call: Call) -> None:
         app = call.app
@@ -22,4 +30,5 @@ class VerifySign:
         except UnicodeEncodeError:
             raise INVALID_ENCODING() from None
         if not signed:
-            raise INVALID_SIGNATURE()
+            wait = self._failures.wait_s(call.remote_ip, app.app.app_key)
+            raise APP_LIMITED(seconds=wait, retry_after_s=wait) if wait else INVALID_SIGNATURE()

@@ -4,16 +4,26 @@ import pytest
 
 from gateway.call import Call
 from gateway.catalog import AppEntry
+from gateway.failed_signatures import MAX_CALLERS, FailedSignatures
 from gateway.filters.verify_sign import VerifySign
 from openplatform.errors import OpenPlatformError
 from openplatform.signing import SIGN_METHODS, SigningKey, canonical_text
-from tests.unit.gateway.filters.calls import SEAL, SECRET, a_call, app_entry
+from tests.unit.gateway.filters.calls import SEAL, SECRET, StoppedClock, a_call, app_entry
+
+
+class TurnedClock(StoppedClock):
+    """Its time is what the test says."""
+
+    time = 100.0
+
+    def monotonic(self) -> float:
+        return self.time
 
 
 def checked(params: dict[str, str], app: AppEntry | None = None, body: bytes = b"") -> Call:
     """The call after the stage; raises what the stage raises."""
     call = a_call(params, app=app or app_entry(), signed_body=body)
-    VerifySign()(call)
+    VerifySign(StoppedClock(), failures_per_minute=9)(call)
     return call
 
 
@@ -63,3 +73,35 @@ def test_half_a_character_is_the_callers_encoding() -> None:
     with pytest.raises(OpenPlatformError) as caught:
         checked({"app_key": "1023", "name": "\ud800", "sign": "00"})
     assert caught.value.code == 47
+
+
+def test_many_wrong_signatures_are_told_to_wait() -> None:
+    """The fourth in a minute is 7 with the wait in TOP's words; a right one, another address and another app hear nothing of it."""
+    clock = TurnedClock()
+    verify = VerifySign(clock, failures_per_minute=3)
+
+    def code(address: str, app_key: str = "1023", secret: str = "wrong") -> int:
+        sealed = (SEAL.seal(SECRET, f"app_info|{app_key}"),)
+        app = app_entry(app_key=app_key, sealed_secrets=sealed)
+        call = a_call(signed("hmac", secret=secret), app=app)
+        call.remote_ip = address
+        try:
+            verify(call)
+        except OpenPlatformError as error:
+            assert error.code == 25 or error.sub_msg == f"This ban will last for {error.retry_after_s} more seconds"
+            return error.code
+        return 0
+
+    assert [code("10.0.0.1") for _ in range(5)] == [25, 25, 25, 7, 7]
+    assert code("10.0.0.1", secret=SECRET) == 0
+    assert (code("10.0.0.2"), code("10.0.0.1", "1024")) == (25, 25)
+    clock.time += 60
+    assert code("10.0.0.1") == 25
+
+
+def test_failures_are_remembered_within_bounds() -> None:
+    """However many addresses fail, memory holds a bounded number of them."""
+    failures = FailedSignatures(per_minute=1, monotonic=StoppedClock().monotonic)
+    for n in range(2 * MAX_CALLERS + 5):
+        assert failures.wait_s(f"address {n}", "app") == 0
+    assert len(failures._failures) <= MAX_CALLERS
