@@ -1,8 +1,9 @@
 """admin_api from the outside: its resources, its ASGI application, its process."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI, Request
@@ -31,6 +32,10 @@ from admin_api.apps.endpoints.tokens import token_routes
 from admin_api.apps.jobs import retire_secrets
 from admin_api.apps.service.secrets import prove_secrets_open
 from admin_api.billing.endpoints import billing_routes
+from admin_api.billing.jobs.booking import ChargeBooking, booking
+from admin_api.billing.jobs.reservations import ReservationSweep
+from admin_api.billing.jobs.upkeep import BalanceUpkeep
+from admin_api.billing.service.balances import BalancesInRedis
 from admin_api.console.pages import OPENAPI_PATH, page_routes
 from admin_api.outbox.changes import Changes
 from admin_api.outbox.desk import ChangeDesk
@@ -46,6 +51,8 @@ from admin_api.security.signin import SignIn
 from admin_api.settings import SERVICE_ID, AdminSettings
 from admin_api.tables.schema import ping, refuse_other_schema
 from openplatform import __version__
+from openplatform.adapters.backends import open_charge_consumer, open_charge_publisher
+from openplatform.adapters.balances_redis import RedisBalances
 from openplatform.adapters.catalog_redis import RedisCatalogWriter
 from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
@@ -56,13 +63,26 @@ from openplatform.adapters.redis_client import open_redis
 from openplatform.addresses import parse_address
 from openplatform.errors import SettingsError
 from openplatform.lifetime import registered, running, this_instance
-from openplatform.ports import ApiRanking, CatalogWriter, Clock, QuotaCounter, QuotaSnapshot, ServiceDirectory
+from openplatform.ports import (
+    ApiRanking,
+    Balances,
+    CatalogWriter,
+    ChargeConsumer,
+    ChargePublisher,
+    Clock,
+    QuotaCounter,
+    QuotaSnapshot,
+    ServiceDirectory,
+)
 from openplatform.sealing import Seal
 from openplatform.service_client import ServiceClient, open_service_client
 from openplatform.sql import Database, open_database
 from openplatform.web import ServiceProcess, SystemClock, health_routes
 
 log = logging.getLogger(__name__)
+
+FIRST_BALANCES_S = 10.0
+"""How long the all-in-one's start waits for the balances; without them calls with a fee get error 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +102,10 @@ class Resources:
     metrics: AdminMetrics
     relay: Relay
     changes: Changes
+    balances: Balances
+    in_redis: BalancesInRedis
+    charges: ChargeConsumer
+    marks: ChargePublisher
 
 
 @asynccontextmanager
@@ -106,6 +130,7 @@ async def open_resources(
         metrics = AdminMetrics()
         counters = RedisQuotaSnapshot(redis)
         relay = Relay(database, writer, counters, clock, metrics)
+        balances = RedisBalances(redis)
         yield Resources(
             database=database,
             catalog_writer=writer,
@@ -120,6 +145,10 @@ async def open_resources(
             metrics=metrics,
             relay=relay,
             changes=Changes(database, clock, relay),
+            balances=balances,
+            in_redis=BalancesInRedis(database, balances),
+            charges=await stack.enter_async_context(open_charge_consumer(settings.rabbitmq_url, embedded)),
+            marks=await stack.enter_async_context(open_charge_publisher(settings.rabbitmq_url, embedded)),
         )
 
 
@@ -161,9 +190,29 @@ async def open_app(settings: AdminSettings, embedded: Embedded | None = None) ->
         await stack.enter_async_context(running(resources.relay.run(), name="relay of changes"))
         await stack.enter_async_context(running(forget_old_logins(resources.changes), name="end of old logins"))
         await stack.enter_async_context(running(retire_secrets(resources.changes), name="end of replaced secrets"))
+        await stack.enter_async_context(keeping_accounts(resources, drains=embedded is not None))
         instance = this_instance(SERVICE_ID, settings.advertise_host, settings.port)
         await stack.enter_async_context(registered(resources.directory, instance))
         yield create_app(resources, settings)
+
+
+@asynccontextmanager
+async def keeping_accounts(resources: Resources, *, drains: bool = False) -> AsyncIterator[None]:
+    """Books charges and keeps the balances in Redis true while inside; drains: what waits is booked before the end."""
+    r = resources
+    work = ChargeBooking(r.charges, r.database, r.in_redis, r.clock, r.metrics, drains=drains)
+    upkeep = BalanceUpkeep(r.database, r.in_redis, r.marks, r.clock, node=SERVICE_ID)
+    sweep = ReservationSweep(r.database, r.balances, r.in_redis, r.clock, r.metrics)
+    async with (
+        booking(work),
+        running(upkeep.run(), name="balances in Redis"),
+        running(sweep.run(), name="end of reservations"),
+    ):
+        if drains:  # whoever tries the all-in-one calls at once
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_BALANCES_S):
+                    await upkeep.complete.wait()
+        yield
 
 
 def from_env() -> ServiceProcess:
@@ -211,7 +260,7 @@ def _api_routers(
         mapping_routes(database, zone),
         token_routes(database, resources.clock, zone),
         customer_routes(database, resources.passwords, zone),
-        billing_routes(database, zone),
+        billing_routes(database, resources.in_redis, zone),
         param_routes(database, zone),
         analytics_routes(analytics, resources.ranking, resources.clock, zone),
         user_routes(database, resources.passwords, zone),

@@ -21,6 +21,9 @@ class AdminSettings:
     redis_url: str = field(repr=False)
     """`redis://…`, or `memory://` in the all-in-one: where gateways learn of changes, and where calls are counted."""
 
+    rabbitmq_url: str = field(repr=False)
+    """`amqp://…`, or `memory://` in the all-in-one: where the charges of calls come from."""
+
     internal_keys: tuple[str, ...] = field(repr=False)
     """What services know each other by; the first is sent, all are accepted. No default: it is a secret."""
 
@@ -69,6 +72,7 @@ class AdminSettings:
                 "ADMIN_DATABASE_URL", schemes=("mysql+asyncmy", "sqlite+aiosqlite"), why="admin_api's database"
             ),
             redis_url=env.url("REDIS_URL", schemes=("redis", "rediss", "memory"), why="how gateways learn of changes"),
+            rabbitmq_url=env.url("RABBITMQ_URL", schemes=("amqp", "amqps", "memory"), why="the way of charges"),
             internal_keys=env.internal_keys(),
             master_keys=env.master_keys(),
             first_email=(email := env.text("ADMIN_EMAIL", "", pattern=MAIL_ADDRESS, rule="must be an e-mail address")),

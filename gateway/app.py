@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from gateway.batch_buffer import BatchBuffer, to_queue
 from gateway.catalog import Catalog
+from gateway.charges import Charges
 from gateway.clock_skew import ClockSkew
 from gateway.endpoint import GatewayEndpoint
 from gateway.front import FrontBounds, front_protocol, raise_descriptor_limit
@@ -25,7 +26,8 @@ from gateway.resources import Peers, Resources
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
 from gateway.upstream import open_upstreams
-from openplatform.adapters.backends import open_log_publisher
+from openplatform.adapters.backends import open_charge_publisher, open_log_publisher
+from openplatform.adapters.balances_redis import RedisBalances
 from openplatform.adapters.catalog_redis import RedisCatalogReader
 from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
@@ -84,6 +86,11 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         stack.push_async_callback(_hand_over, logs)
         await stack.enter_async_context(running(logs.run(), name="call logs"))
 
+        charge_queue = await stack.enter_async_context(open_charge_publisher(settings.rabbitmq_url, embedded))
+        charges = Charges(RedisBalances(background), charge_queue, node=settings.node)
+        stack.push_async_callback(_hand_over_charges, charges)
+        await stack.enter_async_context(running(charges.run(), name="charges"))
+
         first = asyncio.create_task(catalog.refresh(sessions.drop))
         await asyncio.wait([first], timeout=FIRST_CATALOGUE_S)
         if first.done():
@@ -114,6 +121,7 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
                 service_limit=settings.service_max_concurrency,
             ),
             logs=logs,
+            charges=charges,
             metrics=metrics,
             clock=clock,
             clock_skew=clock_skew,
@@ -182,6 +190,12 @@ async def _hand_over(logs: BatchBuffer[CallLog]) -> None:
         log.error("%d call logs are lost: the broker did not take them within %.0f s of the stop", left, FLUSH_S)
 
 
+async def _hand_over_charges(charges: Charges) -> None:
+    left = await charges.flush(timeout_s=FLUSH_S)
+    if left:
+        log.error("%d charges were not taken by the broker: they will be booked from their reservations", left)
+
+
 def _healthz() -> tuple[int, str, bytes]:
     return 200, "application/json", b'{"status":"ok"}'
 
@@ -201,6 +215,7 @@ def _readyz(resources: Resources) -> tuple[int, str, bytes]:
             "redis": "ok" if catalog.reachable else "unreachable",
             "call_logs_waiting": resources.logs.waiting,
             "breakers_not_closed": resources.guards.not_closed(),
+            "charges_waiting": resources.charges.waiting,
         },
     }
     return (200 if ready else 503), "application/json", orjson.dumps(state)
@@ -215,6 +230,7 @@ def _watch(metrics: GatewayMetrics, r: Resources) -> None:
         "pailou_config_version": ("Version of the catalogue in force", lambda: r.catalog.version),
         "pailou_log_buffer_entries": ("Call logs the broker has not confirmed yet", lambda: r.logs.waiting),
         "pailou_clock_skew_seconds": ("This machine's clock minus Redis'", lambda: r.clock_skew.seconds),
+        "pailou_charge_buffer_entries": ("Charges the broker has not confirmed yet", lambda: r.charges.waiting),
         "pailou_dependency_up_redis": ("1 while the catalogue can be refreshed", lambda: float(r.catalog.reachable)),
     }
     counters: dict[str, tuple[str, Callable[[], float]]] = {
@@ -222,6 +238,13 @@ def _watch(metrics: GatewayMetrics, r: Resources) -> None:
         "pailou_log_dropped": ("Call logs dropped because the buffer was full", lambda: r.logs.dropped),
         "pailou_log_published": ("Call logs that the broker confirmed", lambda: r.logs.published),
         "pailou_log_publish_failures": ("Batches that had to be sent again", lambda: r.logs.failed_attempts),
+    }
+    charges = r.charges
+    counters |= {
+        "pailou_charges_sent": ("Charges that the broker confirmed", lambda: charges.kept.published),
+        "pailou_charges_dropped": ("Charges left to their reservations", lambda: charges.kept.dropped),
+        "pailou_charges_unsettled": ("Charges sent while Redis did not answer", lambda: charges.unsettled),
+        "pailou_prices_released": ("Calls with a price that were not charged", lambda: charges.given_back.published),
     }
     metrics.gauges, metrics.counters = gauges, counters
     metrics.families = (lambda: gate_metrics(r.guards.gates()), lambda: budget_metrics(r.upstreams.budgets()))

@@ -13,8 +13,8 @@ class Call:
 
     __slots__ = (
         "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "breaker_is_open", "content_type", "error", "fallback",
-        "grant", "guarded_s", "headers", "http_method", "params", "query", "received_at", "remote_ip", "request_id", "route",
-        "service_body", "service_ms",
+        "given_up", "grant", "guarded_s", "headers", "http_method", "params", "query", "received_at", "remote_ip", "request_id",
+        "route",         "service_body", "service_ms",
         "signed_body", "simplify", "stamps", "started", "status", "too_large", "vender_id", "verdict",
     )  # fmt: skip
 
@@ -70,8 +70,9 @@ class Call:
         # InvokeService: a breaker kept the call from its service; what was answered in the service's place ("body", "" = nothing)
         self.breaker_is_open = False
         self.fallback = ""
-        # the runner
+        # the runner: given_up = nobody waits for an answer any more
         self.error: OpenPlatformError | None = None
+        self.given_up = False
         # RenderAnswer or RenderError, then FinishAnswer
         self.answer = b""
         self.status = 200

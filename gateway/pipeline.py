@@ -16,6 +16,7 @@ from gateway.filters.limit_calls import LimitCalls
 from gateway.filters.publish_call_log import PublishCallLog
 from gateway.filters.render import FinishAnswer, RenderAnswer, RenderError
 from gateway.filters.run_batch import RunBatch
+from gateway.filters.settle_charge import SettleCharge
 from gateway.filters.validate_arguments import ValidateArguments
 from gateway.filters.validate_params import ValidateBatch, ValidateParams, ValidatePart
 from gateway.filters.verify_sign import VerifySign
@@ -100,6 +101,7 @@ class Pipeline:
     def _give_up(self, call: Call) -> None:
         """The caller has left, or the process ends: nobody reads an answer, the record is still due."""
         call.error = UNKNOWN_ERROR("the call was given up")
+        call.given_up = True
         self.error[-1](call)
 
     def _complain(self, call: Call, error: PlatformUnavailable) -> None:
@@ -147,6 +149,7 @@ def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
         error=(GiveSignatureBack(r.signatures), RenderError()),
         finish=(
             FinishAnswer(),
+            SettleCharge(r.charges, r.clock),
             CountCall(r.metrics, r.clock),
             PublishCallLog(r.logs, r.clock, serv_ip=r.serv_ip, node=s.node),
         ),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.batch_buffer import BatchBuffer
 from gateway.catalog import Catalog
+from gateway.charges import Charges
 from gateway.clock_skew import ClockSkew
 from gateway.guards import Guards
 from gateway.metrics import GatewayMetrics
@@ -53,6 +54,7 @@ class Resources:
     upstreams: Upstreams
     logs: BatchBuffer[CallLog]
     guards: Guards
+    charges: Charges
     metrics: GatewayMetrics
     clock: Clock
     clock_skew: ClockSkew

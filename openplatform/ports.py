@@ -12,6 +12,7 @@ from typing import Protocol
 from openplatform.records import (
     AccessToken,
     ApiStats,
+    BalanceState,
     CallLog,
     CatalogUpdate,
     ConfigChange,
@@ -113,11 +114,11 @@ class Balances(Protocol):
     A reservation is made by QuotaCounter.admit. Every step may be repeated: what is done already changes nothing.
     """
 
-    async def settle(self, customer_id: int, request_id: str) -> bool:
-        """The call was answered: its price stays set aside until it is booked, and expires no more. False = no such reservation."""
+    async def settle(self, customer_id: int, request_ids: Sequence[str]) -> int:
+        """The calls were answered: their prices stay set aside until they are booked, and expire no more; how many were."""
 
-    async def release(self, customer_id: int, request_id: str) -> bool:
-        """The call is not charged: its price can be spent again. False = no such reservation."""
+    async def release(self, customer_id: int, request_ids: Sequence[str]) -> int:
+        """The calls are not charged: their prices can be spent again; how many were given back. A settled one stays."""
 
     async def book(self, customer_id: int, *, money_fen: int, seq: int, request_ids: Sequence[str] = ()) -> bool:
         """What SQL says after it has booked these calls (or a recharge): takes the money over and forgets their reservations.
@@ -134,6 +135,9 @@ class Balances(Protocol):
 
     async def spendable(self, customer_ids: Sequence[int]) -> Sequence[int | None]:
         """Each customer's money − pending, fen, in the order asked; None = the store does not know it."""
+
+    async def states(self, customer_ids: Sequence[int]) -> Sequence[BalanceState | None]:
+        """All that the store knows of each, in the order asked; None = nothing."""
 
 
 class QuotaSnapshot(Protocol):

@@ -29,6 +29,8 @@ app = typer.Typer(
 )
 db = typer.Typer(help="The services' databases.", no_args_is_help=True)
 app.add_typer(db, name="db")
+ledger = typer.Typer(help="The customers' money.", no_args_is_help=True)
+app.add_typer(ledger, name="ledger")
 out = Console(soft_wrap=True, highlight=False, markup=False)
 talk = Console(soft_wrap=True, highlight=False, stderr=True)
 
@@ -95,6 +97,22 @@ def upgrade(
     for name, url in urls.items():
         run(name, url)
         out.print(f"{name}: up to date")
+
+
+@ledger.command("check")
+def check_ledger() -> None:
+    """Proves every balance: the sum of its ledger rows, each following from the one before, and what Redis says of it."""
+    from pailou.ledger import check_ledger as run
+
+    checked = run()
+    wrong = [one for one in checked if one.faults]
+    out.print(f"{'customer':>10}  {'money':>14}  {'rows':>9}  {'to spend':>14}  ", "differences", sep="")
+    for one in checked:
+        spendable = "-" if one.state is None else one.state.money_fen - one.state.pending_fen
+        proof, faults = one.proof, "; ".join(one.faults) or "none"
+        out.print(f"{proof.customer_id:>10}  {proof.money_fen:>14}  {proof.rows:>9}  {spendable:>14}  {faults}")
+    out.print(f"{len(checked)} customers, {sum(one.proof.rows for one in checked)} ledger rows, {len(wrong)} wrong")
+    raise typer.Exit(1 if wrong else 0)
 
 
 @app.command()

@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -177,6 +178,8 @@ async def open_world(
 ) -> AsyncIterator[World]:
     """admin_api over the migrated database of the settings, without its registration and jobs."""
     clock = clock or TurnedClock()
+    if embedded is None and settings.rabbitmq_url == "memory://":
+        settings = replace(settings, rabbitmq_url="amqp://127.0.0.1:1/")  # nobody is there, and nobody asks
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings, embedded, clock=clock))
         if with_relay:

@@ -6,8 +6,15 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Header, Query
 
-from admin_api.billing.repository import LedgerListing, RechargeListing, fetch_recharge, list_ledger, list_recharges
-from admin_api.billing.service import RechargeDraft, cancel_recharge, create_recharge, pay_recharge
+from admin_api.billing.repository.recharges import (
+    LedgerListing,
+    RechargeListing,
+    fetch_recharge,
+    list_ledger,
+    list_recharges,
+)
+from admin_api.billing.service.balances import BalancesInRedis
+from admin_api.billing.service.recharges import RechargeDraft, cancel_recharge, create_recharge, pay_recharge
 from admin_api.outbox.desk import AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import needs
@@ -46,7 +53,7 @@ class LedgerView(View):
     create_time: datetime
 
 
-def billing_routes(database: Database, zone: ZoneInfo) -> APIRouter:
+def billing_routes(database: Database, balances: BalancesInRedis, zone: ZoneInfo) -> APIRouter:
     """The routes of money."""
     router = APIRouter(tags=["充值管理"], route_class=GuardedRoute)
 
@@ -72,7 +79,8 @@ def billing_routes(database: Database, zone: ZoneInfo) -> APIRouter:
 
     @router.post("/recharges/{recharge_id}/pay", openapi_extra=needs("gw:recharge:pay"))
     async def confirm_payment(recharge_id: Id, desk: AtDesk) -> RechargeView:
-        await desk.change(lambda change: pay_recharge(change, recharge_id))
+        paid = await desk.change(lambda change: pay_recharge(change, recharge_id))
+        await balances.moved_by_operator(paid["cus_id"])
         return await current(recharge_id)
 
     @router.post("/recharges/{recharge_id}/cancel", openapi_extra=needs("gw:recharge:cancel"))

@@ -20,6 +20,26 @@ class AdminMetrics:
             "pailou_config_relay_cut_off", "1 while changes cannot reach the gateways", registry=self.registry
         )
 
+        self._charges = Counter("pailou_charges", "Charges taken from the queue", ["result"], registry=self.registry)
+        self._overdrawn = Counter(
+            "pailou_balances_overdrawn", "Times that a charge brought a balance below zero", registry=self.registry
+        )
+        self._reservations = Counter(
+            "pailou_reservations_ended", "Reservations that no gateway ended", ["result"], registry=self.registry
+        )
+
+    def count_charges(self, result: Literal["booked", "duplicate", "dead"], count: int = 1) -> None:
+        """So many charges were booked, were booked already, or went to the dead letters."""
+        self._charges.labels(result).inc(count)
+
+    def count_overdrawn(self) -> None:
+        """A balance went below zero."""
+        self._overdrawn.inc()
+
+    def count_reservations(self, result: Literal["expired", "recovered"], count: int) -> None:
+        """So many were given back because their time was over, or booked because their charge never came."""
+        self._reservations.labels(result).inc(count)
+
     def count_login(self, result: Literal["succeeded", "failed", "refused"]) -> None:
         """An attempt has ended; refused = while locked."""
         self._logins.labels(result).inc()

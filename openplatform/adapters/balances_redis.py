@@ -9,14 +9,21 @@ from typing import Any
 
 from openplatform.adapters.redis_client import RedisClient, redis_errors
 from openplatform.adapters.redis_keys import BALANCE_PREFIX, PENDING_EXPIRY, PENDING_PREFIX
+from openplatform.records import BalanceState
 
 # KEYS of all: balance, pending, expiry. A reservation is `price expiry`, its member in the expiry zset `customer request`.
+# ARGV: customer, then request ids.
 _SETTLE = """
-local price = string.match(redis.call('HGET', KEYS[2], ARGV[1]) or '', '^%d+')
-if not price then return 0 end
-redis.call('HSET', KEYS[2], ARGV[1], price .. ' 0')
-redis.call('ZREM', KEYS[3], ARGV[2])
-return 1
+local settled = 0
+for i = 2, #ARGV do
+  local price = string.match(redis.call('HGET', KEYS[2], ARGV[i]) or '', '^%d+')
+  if price then
+    redis.call('HSET', KEYS[2], ARGV[i], price .. ' 0')
+    redis.call('ZREM', KEYS[3], ARGV[1] .. ' ' .. ARGV[i])
+    settled = settled + 1
+  end
+end
+return settled
 """
 
 _FORGET = """
@@ -25,7 +32,7 @@ local function forget(request_id, member)
   redis.call('ZREM', KEYS[3], member)
   if not price then return 0 end
   redis.call('HDEL', KEYS[2], request_id)
-  if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'pending', '-' .. price) end
+  if price ~= '0' and redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HINCRBY', KEYS[1], 'pending', '-' .. price) end
   return 1
 end
 """
@@ -33,8 +40,13 @@ end
 _RELEASE = (
     _FORGET
     + """
-if string.match(redis.call('HGET', KEYS[2], ARGV[1]) or '', ' 0$') then return 0 end
-return forget(ARGV[1], ARGV[2])
+local released = 0
+for i = 2, #ARGV do
+  if not string.match(redis.call('HGET', KEYS[2], ARGV[i]) or '', ' 0$') then
+    released = released + forget(ARGV[i], ARGV[1] .. ' ' .. ARGV[i])
+  end
+end
+return released
 """
 )
 
@@ -76,6 +88,13 @@ return gone
 )
 
 
+_LOOK = """
+local row = redis.call('HMGET', KEYS[1], 'money', 'seq', 'pending')
+if not row[1] then return {} end
+return {row[1], row[2] or '0', row[3] or '0', redis.call('HGETALL', KEYS[2])}
+"""
+
+
 class RedisBalances:
     """Plays Balances over Redis or fakeredis."""
 
@@ -85,16 +104,15 @@ class RedisBalances:
         self._release_script = client.register_script(_RELEASE)
         self._book_script = client.register_script(_BOOK)
         self._expire_script = client.register_script(_EXPIRE)
+        self._look_script = client.register_script(_LOOK)
 
-    async def settle(self, customer_id: int, request_id: str) -> bool:
+    async def settle(self, customer_id: int, request_ids: Sequence[str]) -> int:
         with redis_errors():
-            args = [request_id, f"{customer_id} {request_id}"]
-            return bool(await self._settle_script(keys=_keys(customer_id), args=args))
+            return int(await self._settle_script(keys=_keys(customer_id), args=[customer_id, *request_ids]))
 
-    async def release(self, customer_id: int, request_id: str) -> bool:
+    async def release(self, customer_id: int, request_ids: Sequence[str]) -> int:
         with redis_errors():
-            args = [request_id, f"{customer_id} {request_id}"]
-            return bool(await self._release_script(keys=_keys(customer_id), args=args))
+            return int(await self._release_script(keys=_keys(customer_id), args=[customer_id, *request_ids]))
 
     async def book(self, customer_id: int, *, money_fen: int, seq: int, request_ids: Sequence[str] = ()) -> bool:
         return await self._book(customer_id, money_fen, seq, request_ids, makes=False)
@@ -128,12 +146,38 @@ class RedisBalances:
                 rows = await pipe.execute()
         return [None if money is None else int(money) - int(pending or 0) for money, pending in rows]
 
+    async def states(self, customer_ids: Sequence[int]) -> Sequence[BalanceState | None]:
+        if not customer_ids:
+            return []
+        with redis_errors():
+            async with self._client.pipeline(transaction=False) as pipe:
+                for customer_id in customer_ids:
+                    await self._look_script(keys=_keys(customer_id)[:2], client=pipe)
+                rows = await pipe.execute()
+        return [_state(customer_id, row) if row else None for customer_id, row in zip(customer_ids, rows, strict=True)]
+
     async def _book(
         self, customer_id: int, money_fen: int, seq: int, request_ids: Sequence[str], *, makes: bool
     ) -> bool:
         with redis_errors():
             args: list[str | int] = [money_fen, seq, int(makes), customer_id, *request_ids]
             return bool(await self._book_script(keys=_keys(customer_id), args=args))
+
+
+def _state(customer_id: int, row: list[Any]) -> BalanceState:
+    money, seq, pending, flat = row
+    prices: dict[str, tuple[int, int]] = {}
+    for request_id, reserved in zip(flat[::2], flat[1::2], strict=True):
+        price, _, expiry = reserved.partition(b" ")
+        prices[request_id.decode()] = (int(price), int(expiry))
+    return BalanceState(
+        customer_id=customer_id,
+        money_fen=int(money),
+        seq=int(seq),
+        pending_fen=int(pending),
+        reserved_fen=sum(price for price, _ in prices.values()),
+        settled=tuple((request_id, price) for request_id, (price, expiry) in prices.items() if expiry == 0),
+    )
 
 
 def _keys(customer_id: int) -> list[str]:

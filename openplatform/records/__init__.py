@@ -18,6 +18,7 @@ from openplatform.records.catalogue import (
 )
 from openplatform.records.instances import Instance
 from openplatform.records.limits import (
+    BalanceState,
     Charge,
     CounterState,
     CounterStates,
@@ -38,6 +39,7 @@ __all__ = [
     "ApiStats",
     "App",
     "AppKey",
+    "BalanceState",
     "BreakerRules",
     "CallLog",
     "CatalogUpdate",

@@ -64,6 +64,21 @@ class Reservation(Record, frozen=True, kw_only=True):
     hold_s: int
 
 
+class BalanceState(Record, frozen=True, kw_only=True):
+    """A customer's balance as the store of reservations has it, at one moment; for checks and repairs.
+
+    money_fen: what SQL said last; seq: the newest ledger row in it; pending_fen: what is set aside, as it was added up;
+    reserved_fen: the same, from the reservations one by one; settled: (request id, price) of those that wait to be booked.
+    """
+
+    customer_id: int
+    money_fen: int
+    seq: int
+    pending_fen: int
+    reserved_fen: int
+    settled: tuple[tuple[str, int], ...]
+
+
 class QuotaVerdict(Record, frozen=True, kw_only=True):
     """The answer to a QuotaRequest.
 

@@ -8,6 +8,7 @@ from admin_api.apps.service.apps import AppDraft, create_app
 from admin_api.apps.service.customers import CustomerDraft, create_customer
 from admin_api.apps.service.grants import Grants, grant_many
 from admin_api.apps.service.tokens import TokenDraft, create_token
+from admin_api.billing.service.recharges import RechargeDraft, create_recharge, pay_recharge
 from admin_api.outbox.changes import Change, Changes
 from admin_api.security.operators import SYSTEM
 from admin_api.tables.rows import ValueTaken
@@ -49,6 +50,9 @@ async def _make_apps(change: Change, seal: Seal, app_secret: str, session: str) 
     """The ids of the ISV's app, which sees personal data masked, and of the merchant's own, which sees it as it is."""
     isv = await create_customer(change, CustomerDraft(username="yunfan", nickname="云帆软件", address="杭州市滨江区"))
     shop = await create_customer(change, CustomerDraft(username="beichen", nickname=SHOES.name, address="泉州市晋江市"))
+    for owner, fen in ((isv, 100_000), (shop, 5_000)):
+        top_up = await create_recharge(change, RechargeDraft(cus_id=owner["id"], money=fen, payment_type=3))
+        await pay_recharge(change, top_up["id"])
     erp, _ = await create_app(
         change,
         seal,

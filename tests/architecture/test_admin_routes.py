@@ -37,7 +37,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     url = f"sqlite+aiosqlite:///{tmp_path}/admin.db"
     await asyncio.to_thread(upgrade, url, "admin_api")
     keys = ("key-of-the-architecture-tests",)
-    settings = AdminSettings(database_url=url, redis_url="memory://", internal_keys=keys, master_keys=MASTER_KEYS)
+    settings = AdminSettings(
+        database_url=url, redis_url="memory://", rabbitmq_url="memory://", internal_keys=keys, master_keys=MASTER_KEYS
+    )
     async with open_world(settings, Embedded()) as opened:
         yield opened
 

@@ -68,21 +68,21 @@ async def test_settled_and_booked(customer: Customer) -> None:
     """A settled price stays set aside until SQL has booked it; then the money is SQL's. Every step twice changes nothing."""
     await customer.reserve("r1")
     for _ in range(2):
-        assert await customer.balances.settle(7, "r1")
-    assert not await customer.balances.release(7, "r1")
+        assert await customer.balances.settle(7, ["r1"])
+    assert not await customer.balances.release(7, ["r1"])
     assert await customer.spendable() == 70
     for _ in range(2):
         assert await customer.balances.book(7, money_fen=70, seq=2, request_ids=["r1"])
     assert await customer.spendable() == 70
-    assert not await customer.balances.settle(7, "r1")
+    assert not await customer.balances.settle(7, ["r1"])
 
 
 async def test_released(customer: Customer) -> None:
     """A released price can be spent again, once."""
     await customer.reserve("r1")
-    assert await customer.balances.release(7, "r1")
-    assert not await customer.balances.release(7, "r1")
-    assert not await customer.balances.settle(7, "r1")
+    assert await customer.balances.release(7, ["r1"])
+    assert not await customer.balances.release(7, ["r1"])
+    assert not await customer.balances.settle(7, ["r1"])
     assert await customer.spendable() == 100
 
 
@@ -101,7 +101,7 @@ async def test_reservations_expire(customer: Customer) -> None:
     await customer.reserve("gone", 10, hold_s=0)
     await customer.reserve("kept", 20, hold_s=60)
     await customer.reserve("settled", 30, hold_s=0)
-    await customer.balances.settle(7, "settled")
+    await customer.balances.settle(7, ["settled"])
     assert await customer.balances.expire() == [(7, "gone")]
     assert await customer.balances.expire() == []
     assert await customer.spendable() == 50
@@ -120,10 +120,23 @@ async def test_a_lost_balance_is_unknown_until_put(customer: Customer) -> None:
     assert (await customer.reserve("r3", 70)).admitted
 
 
+async def test_many_end_together(customer: Customer) -> None:
+    """Calls of one customer are settled and released in one step; what is not reserved is passed over."""
+    for n in range(4):
+        await customer.reserve(f"r{n}", 10)
+    assert await customer.balances.settle(7, ["r0", "r1", "never"]) == 2
+    assert await customer.balances.release(7, ["r1", "r2", "never"]) == 1
+    (state,) = await customer.balances.states([7])
+    assert state is not None
+    assert (state.money_fen, state.seq, state.pending_fen, state.reserved_fen) == (100, 1, 30, 30)
+    assert sorted(state.settled) == [("r0", 10), ("r1", 10)]
+    assert await customer.balances.states([8, 7]) == [None, state]
+
+
 async def test_large_sums_stay_exact(customer: Customer) -> None:
     """Ten trillion yuan, to the fen."""
     await customer.balances.put(7, money_fen=10**15 + 1, seq=5)
     assert (await customer.reserve("r1", 10**15)).admitted
     assert await customer.spendable() == 1
-    await customer.balances.release(7, "r1")
+    await customer.balances.release(7, ["r1"])
     assert await customer.spendable() == 10**15 + 1

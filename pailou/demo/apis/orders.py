@@ -48,6 +48,8 @@ ORDER_APIS = (
             inside_api_url="/orders",
             description="订单搜索：按时间、状态、买家、订单号、商品查询，按修改时间排序；翻页用 page_no 或 cursor。",
             idempotents=True,
+            needfee=True,
+            price_fen=2,
             api_group="订单",
             request_schema=parameters(
                 **page(),

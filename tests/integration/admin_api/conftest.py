@@ -63,6 +63,7 @@ def settings_for(database_url: str, redis_url: str = "memory://") -> AdminSettin
     return AdminSettings(
         database_url=database_url,
         redis_url=redis_url,
+        rabbitmq_url="memory://",
         internal_keys=("key-of-the-integration-tests",),
         master_keys=MASTER_KEYS,
         time_zone=ZONE,

@@ -34,7 +34,8 @@ def client_of(app: ASGIApp) -> httpx.AsyncClient:
 
 async def test_the_first_administrator_is_made_once_and_must_change_the_password(settings: AdminSettings) -> None:
     """From the settings when there is no user; a later start changes nothing."""
-    first = replace(settings, redis_url="redis://127.0.0.1:1/0", first_email=FIRST, first_password=PASSWORD)
+    nobody = {"redis_url": "redis://127.0.0.1:1/0", "rabbitmq_url": "amqp://127.0.0.1:1/"}
+    first = replace(settings, **nobody, first_email=FIRST, first_password=PASSWORD)
     for password in (PASSWORD, "another password"):
         async with open_app(replace(first, first_password=password)) as app, client_of(app) as client:
             answer = await client.post("/api/v1/login", json={"email": FIRST, "password": PASSWORD})

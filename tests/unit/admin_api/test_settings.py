@@ -12,6 +12,7 @@ KEY = base64.b64encode(bytes(32)).decode()
 ENVIRON = {
     "PAILOU_ADMIN_DATABASE_URL": "sqlite+aiosqlite:////var/admin.db",
     "PAILOU_REDIS_URL": "redis://127.0.0.1/0",
+    "PAILOU_RABBITMQ_URL": "amqp://127.0.0.1/",
     "PAILOU_INTERNAL_KEYS": "an internal key of ours",
     "PAILOU_MASTER_KEYS": f"k1:{KEY}",
 }
@@ -47,7 +48,11 @@ def test_every_mistake_is_named_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         AdminSettings.from_env(broken)
     named = {line.split(":")[0].strip().split(" ")[0] for line in str(caught.value).splitlines()[1:]}
-    assert named == set(broken) - {"PAILOU_ADMIN_PASSWORD"} | {"PAILOU_REDIS_URL", "PAILOU_INTERNAL_KEYS"}
+    assert named == set(broken) - {"PAILOU_ADMIN_PASSWORD"} | {
+        "PAILOU_REDIS_URL",
+        "PAILOU_RABBITMQ_URL",
+        "PAILOU_INTERNAL_KEYS",
+    }
     assert "a secret password" not in str(caught.value)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from admin_api.billing.repository import given_answer, keep_answer, move_balance
+from admin_api.billing.repository.recharges import given_answer, has_order, keep_answer, move_balance
 from admin_api.outbox.changes import Change
 from admin_api.security.problems import Problem, invalid_field
 from admin_api.tables.apps import customer
@@ -46,6 +46,8 @@ async def create_recharge(change: Change, draft: RechargeDraft, *, idempotency_k
         raise invalid_field("cus_id", "names no customer") from None
     # Milliseconds and two random digits: 15 digits, which JavaScript's numbers still hold exactly.
     order_id = int(change.now.timestamp() * 1000) * 100 + secrets.randbelow(100)
+    while await has_order(change.connection, order_id):  # several in one change have one moment
+        order_id += 1
     values = draft.model_dump() | {
         "order_id": order_id,
         "create_time": change.now,

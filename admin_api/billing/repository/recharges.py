@@ -58,6 +58,11 @@ async def list_ledger(connection: AsyncConnection, listing: LedgerListing) -> tu
     return await fetch_page(connection, query, listing, sort=listing.sort, columns=ledger, tie=ledger.id)
 
 
+async def has_order(connection: AsyncConnection, order_id: int) -> bool:
+    """Whether a recharge has this number."""
+    return await find_row(connection, sa.select(recharge.c.id).where(recharge.c.order_id == order_id)) is not None
+
+
 async def fetch_recharge(connection: AsyncConnection, recharge_id: int) -> Row:
     """The recharge with its customer's name. Raises RowMissing."""
     row = await find_row(connection, _RECHARGES.where(recharge.c.id == recharge_id))
