@@ -1,5 +1,6 @@
 """`python -m benchmarks`: the table of the platform's performance goals, measured here and now."""
 
+import asyncio
 import os
 import tempfile
 from pathlib import Path
@@ -10,10 +11,12 @@ from rich.console import Console
 
 from benchmarks import cases, machine, profile, report
 from benchmarks.catalogue import Catalogue
+from benchmarks.change import measure_changes
 from benchmarks.load import Load
 from benchmarks.profiled import START
 from benchmarks.world import World, build_world
 
+ONE, LARGE = "whole pipeline, one process", 100_000
 console = Console(highlight=False, width=110)  # whether a person reads along or a file
 
 
@@ -23,6 +26,9 @@ def main(
     connections: Annotated[int, typer.Option(help="Callers at the same time.", min=1, max=512)] = 64,
     keep: Annotated[bool, typer.Option(help="Append the figures to benchmarks/results.csv.")] = True,
     profiled: Annotated[bool, typer.Option("--profile", help="Instead: where the time of a call goes.")] = False,
+    scale: Annotated[
+        bool, typer.Option(help="Also with 100,000 apps, routes and tokens; and changes among them.")
+    ] = False,
 ) -> None:
     """Measures the gateway beside nginx: CPU per request, requests/s on one core, latency at half load, memory."""
     if machine.has_two_cores():
@@ -36,11 +42,29 @@ def main(
         if profiled:
             _profile(world, load, seconds)
             return
-        rows = [cases.whole_pipeline(world, load, console, runs=runs, seconds=seconds)]
+        rows = [cases.whole_pipeline(world, load, console, case=ONE, runs=runs, seconds=seconds)]
+    if scale:
+        rows.append(_scale(connections, runs, seconds))
     report.show(rows, console)
     if keep:
         report.keep(rows)
         console.print(f"[dim]appended to {report.RESULTS.name}[/dim]")
+
+
+def _scale(connections: int, runs: int, seconds: float) -> report.Figures:
+    """The same case in a large catalogue, and what a change costs there."""
+    catalogue = Catalogue(apps=LARGE, tokens=LARGE, routes=LARGE, schemas=LARGE // 100)
+    with build_world(catalogue) as world:
+        load = Load(world.bodies, connections)
+        case = f"the same with {LARGE:,} apps, routes, tokens"
+        figures = cases.whole_pipeline(world, load, console, case=case, runs=runs, seconds=seconds)
+        change = asyncio.run(measure_changes(catalogue, world.redis_url))
+    console.print(
+        f"one changed app among {LARGE:,}: in force after {change.in_force_ms:.1f} ms (worst of {change.changes}: "
+        f"{change.worst_in_force_ms:.1f}); longest pause of the loop {change.pause_ms:.1f} ms, without changes "
+        f"{change.idle_pause_ms:.1f}"
+    )
+    return figures
 
 
 def _profile(world: World, load: Load, seconds: float) -> None:

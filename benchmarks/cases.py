@@ -7,17 +7,26 @@ from rich.console import Console
 from benchmarks.gateway import Gateway
 from benchmarks.load import Load, Run
 from benchmarks.report import Figures
-from benchmarks.world import World
+from benchmarks.world import BODIES, World
 
 WARM_UP_S = 2.0
 _HALF = 0.5
 
 
-def whole_pipeline(world: World, load: Load, console: Console, *, runs: int, seconds: float) -> Figures:
-    """A signed form call with a session through every stage: limits in Redis, forwarded, enveloped, logged to RabbitMQ."""
+def whole_pipeline(world: World, load: Load, console: Console, *, case: str, runs: int, seconds: float) -> Figures:
+    """A signed form call with a session through every stage: grant, schema, limits in Redis, forwarded, enveloped, logged."""
     reference = world.reference
     with world.gateway() as gateway:
-        _check(gateway, load.saturate(gateway.url, gateway.worker_pids, seconds=WARM_UP_S))
+        warm = load.saturate(gateway.url, gateway.worker_pids, seconds=WARM_UP_S)
+        if (
+            warm.requests < BODIES and world.catalogue.is_large
+        ):  # an app's first call opens its secret; only later ones count
+            load.saturate(gateway.url, gateway.worker_pids, seconds=BODIES / warm.per_second + 1)
+        warm_counts = gateway.counted()
+        if (
+            warm_counts.get("ok", 0.0) < warm.requests * 0.9
+        ):  # on a busy machine a store may be late in the first moments
+            raise RuntimeError(f"most calls do not go well: {warm_counts}\n{gateway.log_end()}")
         load.saturate(reference.url, reference.worker_pids, seconds=1)
         before: list[Run] = []
         ours: list[Run] = []
@@ -38,9 +47,9 @@ def whole_pipeline(world: World, load: Load, console: Console, *, runs: int, sec
         half = per_second * _HALF
         at_half = [load.at_rate(gateway.url, gateway.worker_pids, rate=half, seconds=seconds) for _ in range(runs)]
         nginx_at_half = load.at_rate(reference.url, reference.worker_pids, rate=half, seconds=seconds)
-        _check(gateway, None)
+        _check(gateway, warm_counts)
         return Figures(
-            case="whole pipeline, one process",
+            case=case,
             cpu_us=median(run.cpu_us for run in ours),
             nginx_us=median(run.cpu_us for run in before),
             ratio=median(ratios),
@@ -58,9 +67,9 @@ def whole_pipeline(world: World, load: Load, console: Console, *, runs: int, sec
         )
 
 
-def _check(gateway: Gateway, run: Run | None) -> None:
-    """Every call so far was a success; errors travel with HTTP 200, so that wrk does not see them."""
+def _check(gateway: Gateway, warm_counts: dict[str, float]) -> None:
+    """Every call since then was a success; errors travel with HTTP 200, so that wrk does not see them."""
     counts = gateway.counted()
-    good = counts.pop("ok", 0.0)
-    if counts or (run is not None and good < run.requests):
-        raise RuntimeError(f"{good:.0f} calls went well, others did not: {counts}\n{gateway.log_end()}")
+    others = {name: count - warm_counts.get(name, 0.0) for name, count in counts.items() if name != "ok"}
+    if any(others.values()):
+        raise RuntimeError(f"{counts['ok']:.0f} calls went well, others did not: {others}\n{gateway.log_end()}")

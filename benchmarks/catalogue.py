@@ -1,4 +1,4 @@
-"""What the gateway under test knows: 50 apps with 1,000 tokens and their route; and signed calls of all of them."""
+"""What the gateway under test knows: apps with grants, tokens, routes with limits and schemas; and signed calls of them."""
 
 import base64
 import hashlib
@@ -14,13 +14,17 @@ from openplatform.adapters.catalog_redis import RedisCatalogWriter
 from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.redis_client import open_redis
 from openplatform.protocol.timestamps import GMT8
-from openplatform.records import AccessToken, ApiName, App, AppKey, ConfigChange, Route
+from openplatform.records import AccessToken, ApiName, App, AppKey, ConfigChange, Grant, Route
 from openplatform.sealing import Seal
 from openplatform.signing import SigningKey, canonical_text
 
 SERVICE_ID = "order-service"
 API_NAME = "open.order.get"
 APPS, TOKENS = 50, 1000
+SCHEMA = (
+    '{"type":"object","required":["order_id"],"properties":{"order_id":{"type":"integer","minimum":1},'
+    '"fields":{"type":"string","maxLength":500}}}'
+)
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,11 @@ class Caller:
 
 
 class Catalogue:
-    """Made up anew for each run. apps: how many; master_key: as PAILOU_MASTER_KEYS wants it."""
+    """Made up anew for each run. apps, tokens, routes, schemas: how many, the first route among those with a schema; master_key:
+    as PAILOU_MASTER_KEYS wants it. Every app holds a grant with limits for the first route.
+    is_large: more apps than each run calls again and again."""
 
-    def __init__(self, *, apps: int = APPS, tokens: int = TOKENS, routes: int = 1) -> None:
+    def __init__(self, *, apps: int = APPS, tokens: int = TOKENS, routes: int = 1, schemas: int = 1) -> None:
         key = secrets.token_bytes(32)
         self.master_key = f"bench:{base64.b64encode(key).decode()}"
         self._seal = Seal({"bench": key})
@@ -44,15 +50,18 @@ class Catalogue:
         self.callers = [
             Caller(keys[n % apps], self._secrets[keys[n % apps]], secrets.token_hex(28)) for n in range(tokens)
         ]
+        self.is_large = apps > APPS
         self._routes = routes
+        self._schemas = schemas
 
     async def write(self, redis_url: str) -> None:
         """Into Redis, as admin_api's relay does."""
         async with open_redis(redis_url, None) as client:
             await RedisQuotaSnapshot(client).restore([])
-            await RedisCatalogWriter(client).replace(self._changes())
+            await RedisCatalogWriter(client).replace(self.changes())
 
-    def _changes(self) -> list[ConfigChange]:
+    def changes(self) -> list[ConfigChange]:
+        """Every record, as admin_api publishes it."""
         now_ms = int(time.time() * 1000)
         records: list[tuple[str, str, msgspec.Struct, int | None]] = []
         ids = {app_key: number for number, app_key in enumerate(self._secrets, start=1)}
@@ -66,6 +75,7 @@ class Catalogue:
                 sealed_secrets=(self._seal.seal(secret, f"app_info|{app_key}"),),
                 daily_limit=1_000_000_000,
                 minute_limit=100_000_000,
+                grants={API_NAME: Grant(daily_limit=900_000_000, minute_limit=90_000_000, data_scope="pii")},
             )
             records.append(("app", app_key, app, None))
         for number in range(self._routes):
@@ -76,7 +86,11 @@ class Catalogue:
                 inside_api_url="/orders/{order_id}",
                 enabled=True,
                 idempotent=True,
-                is_open=True,
+                is_open=number > 0,
+                limit_per_second=1_000_000 if number == 0 else None,
+                limit_per_day=1_000_000_000 if number == 0 else None,
+                request_schema=SCHEMA if number < self._schemas else None,
+                description="a route among many, with as many words to say as an operator would write",
             )
             records.append(("route", api_name, route, None))
         for number, caller in enumerate(self.callers):

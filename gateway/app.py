@@ -95,8 +95,9 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         await asyncio.wait([first], timeout=FIRST_CATALOGUE_S)
         if first.done():
             first.result()  # a wrong master key refuses the start
-        else:
-            first.cancel()  # `follow` goes on trying
+        else:  # Redis is slow, or there is much to read: `follow` waits for it and goes on from there
+            stack.callback(first.cancel)
+            first.add_done_callback(_notice)
         await stack.enter_async_context(running(catalog.follow(sessions.drop), name="catalogue"))
         clock_skew = ClockSkew(RedisStoreTime(background), clock)
         await clock_skew.look()
@@ -182,6 +183,11 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def _notice(first: asyncio.Task[None]) -> None:
+    if not first.cancelled():
+        first.exception()  # `follow` meets the same and says so
 
 
 async def _hand_over(logs: BatchBuffer[CallLog]) -> None:

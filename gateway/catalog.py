@@ -67,25 +67,23 @@ class AppEntry:
 
 
 class RouteEntry:
-    """A route with everything about it that can be worked out before a call comes.
+    """A route with everything about it that can be worked out before a call comes; most of it at the first call.
 
-    fallback: answered while a breaker is open, b"" = nothing; guard: set by the first call. Raises CatalogInvalid for a fallback
-    that is no JSON object.
+    Of 100,000 routes few are ever called, and what is worked out takes as much memory as the route itself. fallback: answered
+    while a breaker is open, b"" = nothing; guard: set by the first call. Raises CatalogInvalid for a fallback that is no JSON
+    object.
     """
 
     __slots__ = (
-        "_literals",
-        "_names",
-        "_schema",
-        "built_in",
-        "fallback",
-        "guard",
-        "has_schema",
-        "path_names",
-        "root",
-        "route",
-        "timeout_s",
-    )
+        "_literals", "_names", "_platform_prefix", "_schema", "built_in", "fallback", "guard", "has_schema",
+        "path_names", "root", "route", "timeout_s",
+    )  # fmt: skip
+
+    root: str
+    timeout_s: float
+    path_names: frozenset[str]
+    _literals: list[str]
+    _names: list[str]
 
     def __init__(self, route: Route, platform_prefix: str, *, built_in: str = "") -> None:
         """built_in: which of the gateway's own answers this is, "" = a service's. Raises CatalogInvalid for a URL that is no path."""
@@ -93,16 +91,24 @@ class RouteEntry:
             raise CatalogInvalid(f"route {route.api_name}: {route.inside_api_url!r} is no path inside a service")
         self.route = route
         self.built_in = built_in
-        self.root = root_name(route.api_name, platform_prefix)
-        self.timeout_s = route.timeout_ms / 1000
         self.fallback = _json_object(route) if route.fallback_body else b""
         self.guard: Guard | None = None
         self.has_schema = bool(route.request_schema) and not built_in
         self._schema: ParameterSchema | SchemaInvalid | None = None
+        self._platform_prefix = platform_prefix
+
+    def __getattr__(self, name: str) -> object:
+        """Called for what is not there yet, and never again."""
+        if name not in self.__slots__:
+            raise AttributeError(name)
+        route = self.route
+        self.root = root_name(route.api_name, self._platform_prefix)
+        self.timeout_s = route.timeout_ms / 1000
         pieces = _PLACEHOLDER.split(route.inside_api_url)
         self._literals = pieces[::2]
         self._names = pieces[1::2]
         self.path_names = frozenset(self._names)
+        return object.__getattribute__(self, name)
 
     @property
     def schema(self) -> ParameterSchema:
@@ -145,6 +151,7 @@ class Catalog:
             for name, (answer, route) in built_in_routes(platform_prefix).items()
         }
         self._wake = asyncio.Event()
+        self._refreshing = asyncio.Lock()
         self.epoch: str | None = None
         self.version = 0
         self.apps: dict[str, AppEntry] = {}
@@ -184,9 +191,10 @@ class Catalog:
         Raises SettingsError when the very first catalogue holds secrets that the given master keys do not open.
         """
         try:
-            while (update := await self._reader.fetch(epoch=self.epoch, version=self.version)) is not None:
-                self._apply(update)
-                drop_sessions(None if update.full else update.sessions)
+            async with self._refreshing:
+                while (update := await self._reader.fetch(epoch=self.epoch, version=self.version)) is not None:
+                    self._apply(update)
+                    drop_sessions(None if update.full else update.sessions)
             self.reachable = True
         except PlatformUnavailable as error:
             if self.reachable:

@@ -10,6 +10,8 @@ from operator import add
 
 SIGN_METHODS = ("md5", "hmac", "hmac-sha256")
 
+_Pads = tuple["hashlib._Hash", "hashlib._Hash"]
+
 
 def canonical_text(params: Mapping[str, str], body: bytes = b"", *, keep_empty: bool = False) -> bytes:
     """The signed text: names and values joined in byte order of the names, UTF-8, then the raw body.
@@ -31,15 +33,15 @@ def canonical_text(params: Mapping[str, str], body: bytes = b"", *, keep_empty: 
 class SigningKey:
     """An app's plain secret, ready to sign.
 
-    Holds both HMAC pads hashed already (RFC 2104): copying two hash states costs half of what hmac's own objects do.
+    Holds both HMAC pads hashed already (RFC 2104), once a call has used the method: copying two hash states costs half of what
+    hmac's own objects do.
     """
 
-    __slots__ = ("_md5", "_secret", "_sha256")
+    __slots__ = ("_pads", "_secret")
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
-        self._md5 = _pads(self._secret, hashlib.md5)
-        self._sha256 = _pads(self._secret, hashlib.sha256)
+        self._pads: dict[str, _Pads] = {}
 
     def sign(self, text: bytes, method: str = "md5") -> str:
         """The upper-case hex signature; raises ValueError for a method that is not one of SIGN_METHODS."""
@@ -50,19 +52,21 @@ class SigningKey:
         if method == "md5":
             # md5 is the protocol's default and all that most SDKs in use know; it authenticates nothing else.
             return hashlib.md5(self._secret + text + self._secret, usedforsecurity=False).digest()
-        if method == "hmac-sha256":
-            inner, outer = self._sha256
-        elif method == "hmac":
-            inner, outer = self._md5
-        else:
-            raise ValueError(f"sign_method must be one of {', '.join(SIGN_METHODS)}")
-        inner, outer = inner.copy(), outer.copy()
+        pads = self._pads.get(method)
+        if pads is None:
+            if method not in _HASHES:
+                raise ValueError(f"sign_method must be one of {', '.join(SIGN_METHODS)}")
+            pads = self._pads[method] = _padded(self._secret, _HASHES[method])
+        inner, outer = pads[0].copy(), pads[1].copy()
         inner.update(text)
         outer.update(inner.digest())
         return outer.digest()
 
 
-def _pads(secret: bytes, new: Callable[[bytes], "hashlib._Hash"]) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+_HASHES: dict[str, Callable[[bytes], "hashlib._Hash"]] = {"hmac": hashlib.md5, "hmac-sha256": hashlib.sha256}
+
+
+def _padded(secret: bytes, new: Callable[[bytes], "hashlib._Hash"]) -> "_Pads":
     key = (secret if len(secret) <= 64 else new(secret).digest()).ljust(64, b"\0")
     return new(bytes(c ^ 0x36 for c in key)), new(bytes(c ^ 0x5C for c in key))
 
