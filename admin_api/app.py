@@ -27,6 +27,7 @@ from admin_api.apis.endpoints.params import param_routes
 from admin_api.apps.endpoints.apps import app_routes
 from admin_api.apps.endpoints.customers import customer_routes
 from admin_api.apps.endpoints.grants import grant_routes
+from admin_api.apps.endpoints.quota import quota_routes
 from admin_api.apps.endpoints.secrets import secret_routes
 from admin_api.apps.endpoints.tokens import token_routes
 from admin_api.apps.jobs import retire_secrets
@@ -255,6 +256,7 @@ def _api_routers(
     return [
         account_routes(database, sessions, sign_in, resources.passwords, guard, zone),
         app_routes(database, resources.seal, resources.quota, zone),
+        quota_routes(resources.changes, resources.quota, zone),
         secret_routes(database, resources.seal, sign_in, zone),
         grant_routes(database, zone),
         mapping_routes(database, zone),

@@ -94,6 +94,9 @@ class QuotaCounter(Protocol):
     async def used(self, app_keys: Sequence[str]) -> Sequence[QuotaUse]:
         """Each app's use now, in the order asked."""
 
+    async def reset_day(self, app_key: str) -> int:
+        """Begins the app's count of today again at 0 and returns what it was; its minute and its grants' counts stay."""
+
 
 class UsedSignatures(Protocol):
     """Signatures that came once, of APIs that take each once; the same over any number of processes."""

@@ -91,6 +91,12 @@ class MemoryQuotaCounter:
             use.bring_up_to(now, name)
         return [QuotaUse(day_used=u.day_used, minute_used=len(u.moments), day_reset_s=reset) for u in uses]
 
+    async def reset_day(self, app_key: str) -> int:
+        (use,) = await self.used([app_key])
+        if (counted := self._uses.get((app_key,))) is not None:
+            counted.day_used = 0
+        return use.day_used
+
     def _moment(self) -> tuple[float, str, int]:
         now = self._clock.now()
         start, end, name = self._today

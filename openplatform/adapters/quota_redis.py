@@ -43,6 +43,16 @@ STORE_REST_S = 1.0
 _Waiting = tuple[QuotaRequest, Reservation | None, "asyncio.Future[QuotaVerdict]"]
 
 
+# Marked as counted, so that the next snapshot outside Redis knows of it.
+_RESET = """
+local row = redis.call('HMGET', KEYS[1], 'day', 'used')
+if row[1] ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'used', 0)
+redis.call('ZADD', KEYS[2], ARGV[2], KEYS[1])
+return tonumber(row[2]) or 0
+"""
+
+
 class RedisQuotaCounter:
     """Exact limits over any number of processes.
 
@@ -80,6 +90,13 @@ class RedisQuotaCounter:
                 (seconds, _), *rows = await pipe.execute()
         days = self._days.around(int(seconds))
         return [_use(row, int(seconds), days) for row in rows]
+
+    async def reset_day(self, app_key: str) -> int:
+        with redis_errors():
+            seconds, _ = await self._client.time()
+            *_, today = _day_at(int(seconds), self._days.around(int(seconds)))
+            keys = [APP_QUOTA_PREFIX + app_key, COUNTED_RECENTLY]
+            return int(await self._client.eval(_RESET, len(keys), *keys, today, seconds))
 
     async def _send_all(self) -> None:
         try:
@@ -212,10 +229,14 @@ class _Days:
         return int(datetime(day.year, day.month, day.day, tzinfo=self._zone).timestamp())
 
 
+def _day_at(now_s: int, days: list[tuple[int, int, str]]) -> tuple[int, int, str]:
+    return next((d for d in days if now_s < d[1]), days[-1])
+
+
 def _use(row: dict[bytes, bytes], now_s: int, days: list[tuple[int, int, str]]) -> QuotaUse:
     last = int(row.get(b"last", 0))
     now_s = max(now_s, last)
-    _, end, name = next((d for d in days if now_s < d[1]), days[-1])
+    _, end, name = _day_at(now_s, days)
     in_window = [s for s in range(now_s - 60, last + 1) if s > last - 61]
     return QuotaUse(
         day_used=int(row.get(b"used", 0)) if row.get(b"day") == name.encode() else 0,

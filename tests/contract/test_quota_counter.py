@@ -87,6 +87,17 @@ async def test_no_limit_and_a_limit_of_none_at_all(quota: QuotaCounter) -> None:
     assert refused.retry_after_s >= 1
 
 
+async def test_the_day_begins_again_when_it_is_reset(quota: QuotaCounter) -> None:
+    """Afterwards the whole day is there again; the minute stays as it was, and an app that never called stays at 0."""
+    for _ in range(3):
+        await quota.admit(ask(day=3, minute=5))
+    assert (await quota.admit(ask(day=3, minute=5))).rule == "day"
+    assert await quota.reset_day("app") == 3
+    assert [(await quota.admit(ask(day=3, minute=5))).rule for _ in range(3)] == ["", "", "minute"]
+    assert (await quota.used(["app"]))[0].day_used == 2
+    assert await quota.reset_day("never seen") == 0
+
+
 @pytest.mark.parametrize(
     ("limit", "rule", "longest_s"),
     [
