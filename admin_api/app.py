@@ -39,6 +39,7 @@ from admin_api.billing.jobs.upkeep import BalanceUpkeep
 from admin_api.billing.service.balances import BalancesInRedis
 from admin_api.console.pages import OPENAPI_PATH, page_routes
 from admin_api.outbox.changes import Changes
+from admin_api.outbox.counters import CounterKeeping
 from admin_api.outbox.desk import ChangeDesk
 from admin_api.outbox.relay import Relay
 from admin_api.security.doorway import Doorway, is_from_here
@@ -189,6 +190,8 @@ async def open_app(settings: AdminSettings, embedded: Embedded | None = None) ->
         resources = await stack.enter_async_context(open_resources(settings, embedded))
         await _prove(resources, settings, is_all_in_one=embedded is not None)
         await stack.enter_async_context(running(resources.relay.run(), name="relay of changes"))
+        keeping = CounterKeeping(resources.database, resources.counters)
+        await stack.enter_async_context(running(keeping.run(), name="counters for a Redis that loses them"))
         await stack.enter_async_context(running(forget_old_logins(resources.changes), name="end of old logins"))
         await stack.enter_async_context(running(retire_secrets(resources.changes), name="end of replaced secrets"))
         await stack.enter_async_context(keeping_accounts(resources, drains=embedded is not None))

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from admin_api.tables import access, apis, apps, billing, platform  # noqa: F401  # imported so that the metadata is full
+from admin_api.tables import access, apis, apps, billing, counters, platform  # noqa: F401  # imported so that the metadata is full
 from admin_api.tables.metadata import metadata
 from openplatform.sql import run_migrations
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from admin_api.outbox.counters import kept_counters
 from admin_api.outbox.records import everything
 from admin_api.outbox.repository import forget_sent, mark_sent, newer_than, newest_id, unsent
 from admin_api.security.metrics import AdminMetrics
@@ -112,8 +113,10 @@ class Relay:
             self._forget_at = now + _FORGET_EVERY_S
 
     async def _restore_counters(self) -> None:
-        log.info("the admission counters are new to Redis: gateways may use them from now on")
-        await self._counters.restore([])
+        async with self._database.read() as connection:
+            kept = await kept_counters(connection)
+        await self._counters.restore(kept)
+        log.info("%d admission counters were put into Redis: gateways may use them from now on", len(kept))
 
     async def _replace(self) -> None:
         # The version is read first: what the snapshot holds is at least that new. What other instances pushed meanwhile

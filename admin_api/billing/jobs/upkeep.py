@@ -53,6 +53,7 @@ class BalanceUpkeep:
                 await self.pass_once()
                 self._complains = True
             except PlatformUnavailable as error:
+                self._all_at = 0.0  # a Redis that was away may come back with older data
                 if self._complains:
                     log.warning("balances wait for their way to Redis: %s", error.sub_msg)
                 self._complains = False

@@ -1,8 +1,43 @@
-"""The admission counters are complete only after admin_api has said so."""
+"""Admission counters outlive a Redis that loses them: kept in SQL, put back before gateways trust it."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from admin_api.outbox.counters import CounterKeeping
 from admin_api.settings import AdminSettings
+from admin_api.tables.counters import quota_counter
 from openplatform.adapters.embedded import Embedded
-from tests.admin_world import eventually, open_world
+from openplatform.adapters.quota_redis import STORE_REST_S, RedisQuotaCounter
+from openplatform.adapters.redis_client import RedisClient, open_redis
+from openplatform.records import QuotaRequest
+from tests.admin_world import ZONE, World, eventually, open_world
+from tests.servers.redis import flush
+
+
+@pytest.fixture
+async def world(settings: AdminSettings, clean_redis_url: str) -> AsyncIterator[World]:
+    async with open_world(replace(settings, redis_url=clean_redis_url), None) as opened:
+        await eventually(opened.resources.counters.is_complete)
+        yield opened
+
+
+@pytest.fixture
+async def redis(world: World) -> AsyncIterator[RedisClient]:
+    async with open_redis(world.settings.redis_url, None) as client:
+        yield client
+
+
+async def use(redis: RedisClient, world: World, app_key: str, calls: int) -> int:
+    """So many calls of an app; what it has used today then."""
+    quota = RedisQuotaCounter(redis, world.clock, ZONE)
+    ask = QuotaRequest(
+        app_key=app_key, api_name="open.a.get", daily_limit=1000, minute_limit=None, api_daily_limit=1000
+    )
+    verdicts = [await quota.admit(ask) for _ in range(calls)]
+    return verdicts[-1].day_used
 
 
 async def test_a_new_store_is_made_ready(settings: AdminSettings) -> None:
@@ -10,3 +45,31 @@ async def test_a_new_store_is_made_ready(settings: AdminSettings) -> None:
     async with open_world(settings, Embedded()) as world:
         await eventually(world.resources.catalog_writer.is_complete)
         assert await world.resources.counters.is_complete()
+
+
+async def test_counters_come_back_after_redis_lost_them(world: World, redis: RedisClient) -> None:
+    """What was kept last is what the day goes on from, for apps and APIs; the newest figures win in SQL."""
+    keeping = CounterKeeping(world.database, world.resources.counters)
+    await use(redis, world, "busy", 5)
+    assert await keeping.keep() == 2
+    assert await use(redis, world, "busy", 2) == 7
+    await use(redis, world, "other", 1)
+    await keeping.keep()
+    rows = {(row["kind"], row["name"]): row["day_used"] for row in await world.rows(quota_counter)}
+    assert rows == {("api", "open.a.get"): 8, ("app", "busy"): 7, ("app", "other"): 1}
+    await asyncio.to_thread(flush, world.settings.redis_url)
+    assert await keeping.keep() == 0  # what an empty Redis counts must not replace what is kept
+    await eventually(world.resources.counters.is_complete, 15)
+    await asyncio.sleep(STORE_REST_S)
+    assert await use(redis, world, "busy", 1) == 8
+    assert await use(redis, world, "other", 1) == 2
+
+
+async def test_old_counters_are_forgotten(world: World, redis: RedisClient) -> None:
+    """A counter that counted nothing for two days is not kept on."""
+    old = {"kind": "app", "name": "gone", "day": "20010101", "day_used": 9, "last_s": 1_000, "minute_used": 0}
+    async with world.database.begin() as connection:
+        await connection.execute(quota_counter.insert().values(old))
+    await use(redis, world, "busy", 1)
+    await CounterKeeping(world.database, world.resources.counters).keep()
+    assert [row["name"] for row in await world.rows(quota_counter)] == ["open.a.get", "busy"]
