@@ -98,7 +98,10 @@ class ParameterSchema:
         for name in self._required:
             if name not in read:
                 return MISSING_ARGUMENT(name=name)
-        return _explained(next(iter(self._validator.iter_errors(read))))
+        error = next(iter(self._validator.iter_errors(read)))
+        if error.kind.name == "falseSchema" and not list(error.instance_path):
+            return _unknown(next(iter(read), ""))  # of an API that takes none at all
+        return _explained(error)
 
 
 def _reader(schema: Mapping[str, Any], rules: object, *, is_item: bool = False) -> Reader | None:
@@ -193,14 +196,18 @@ def _explained(error: jsonschema_rs.ValidationError) -> OpenPlatformError:
         if rule == "required":
             return MISSING_ARGUMENT(name=kind.as_dict()["property"])
         if rule in ("additionalProperties", "unevaluatedProperties"):
-            name = _clipped(kind.as_dict()["unexpected"][0], 64)
-            return INVALID_ARGUMENT(f"this API has no parameter {name}: leave it out", name=name)
+            return _unknown(kind.as_dict()["unexpected"][0])
         if rule in ("anyOf", "oneOf") and (names := _alternatives(kind)):
             one_of = " or ".join(names)
             return MISSING_ARGUMENT(f"add one of the parameters {one_of}", name=names[0])
         return INVALID_ARGUMENT(f"the parameters together break the API's rule {rule}", name=rule)
     name = str(path[0])
     return INVALID_ARGUMENT(f"the parameter {_place(path)} {_demand(rule, kind.as_dict())}", name=name)
+
+
+def _unknown(name: str) -> OpenPlatformError:
+    name = _clipped(name, 64)
+    return INVALID_ARGUMENT(f"this API has no parameter {name}: leave it out", name=name)
 
 
 def _alternatives(kind: jsonschema_rs.ValidationErrorKind) -> list[str]:
@@ -257,5 +264,7 @@ def _place(path: list[str | int]) -> str:
 
 
 def _clipped(text: str, most: int = _MAX_SHOWN) -> str:
+    """In one printable line: names are the caller's, and go into records."""
     text = " ".join(text.split())
-    return text if len(text) <= most else text[: most - 1] + "…"
+    text = text if len(text) <= most else text[: most - 1] + "…"
+    return text if text.isprintable() else "".join([c if c.isprintable() else "?" for c in text])

@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from openplatform.errors import OpenPlatformError
+from openplatform.protocol import encode_query, parse_request
 from openplatform.signing import SIGN_METHODS, SigningKey, canonical_text, is_signed
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "sign.json").read_text(encoding="utf-8"))
@@ -62,6 +64,30 @@ def test_one_changed_value_is_refused(params: dict[str, str], data) -> None:
     name = data.draw(st.sampled_from(sorted(params)))
     changed = {**params, name: params[name] + "x"}
     assert name == "sign" or not is_signed([key], sign, "hmac-sha256", changed)
+
+
+@given(
+    st.dictionaries(TEXT.filter(bool), TEXT.filter(bool), min_size=1, max_size=8),
+    st.sampled_from(SIGN_METHODS),
+    st.data(),
+)
+def test_one_changed_byte_is_refused(params: dict[str, str], method: str, data) -> None:
+    """Any byte of a name or a value, changed on the way: unreadable, the same parameters spelled otherwise, or a wrong signature.
+
+    A separator is no such byte: the protocol signs names and values without what stood between them.
+    """
+    params.pop("sign", None)
+    key = SigningKey("secret")
+    sign = key.sign(canonical_text(params), method)
+    sent = bytearray(encode_query(params).encode())
+    places = [n for n, byte in enumerate(sent) if byte not in b"=&"]
+    assume(places)
+    sent[data.draw(st.sampled_from(places))] = data.draw(st.integers(0, 255))
+    try:
+        got = parse_request(b"", bytes(sent), "").params
+    except OpenPlatformError:
+        return
+    assert got == params or not is_signed([key], sign, method, got)
 
 
 @pytest.mark.parametrize("sign", ["", "é", "0" * 31, "\ud800", "0" * 10_000])
