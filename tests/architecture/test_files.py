@@ -88,7 +88,7 @@ def test_lock_files_pin_every_package_by_hash() -> None:
 
 def test_npm_packages_are_pinned_by_hash() -> None:
     """Each package of tests/compat has an exact version and an integrity, and no place where it is to be fetched."""
-    lock = json.loads((ROOT / "tests/compat/package-lock.json").read_text())
+    lock = json.loads((ROOT / "tests/compat/npm.lock").read_text())
     packages = {place: entry for place, entry in lock["packages"].items() if place}
     assert [place for place, entry in packages.items() if not entry["integrity"].startswith("sha512-")] == []
     assert [place for place, entry in packages.items() if "resolved" in entry] == []
