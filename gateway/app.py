@@ -11,6 +11,7 @@ from functools import partial
 import orjson
 from starlette.types import ASGIApp
 
+from gateway.answer_cache import AnswerCache
 from gateway.batch_buffer import BatchBuffer, to_queue
 from gateway.catalog import Catalog
 from gateway.charges import Charges
@@ -35,6 +36,7 @@ from openplatform.adapters.quota_memory import MemoryQuotaCounter
 from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.adapters.redis_client import HOT_PATH_TIMEOUT_S, open_redis
 from openplatform.adapters.redis_wire import RedisWire, can_wire
+from openplatform.adapters.response_cache_redis import RedisResponseCache
 from openplatform.adapters.sessions_redis import RedisSessionStore
 from openplatform.adapters.signatures_redis import RedisUsedSignatures
 from openplatform.adapters.store_time_redis import RedisStoreTime
@@ -90,6 +92,17 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         charges = Charges(RedisBalances(background), charge_queue, node=settings.node)
         stack.push_async_callback(_hand_over_charges, charges)
         await stack.enter_async_context(running(charges.run(), name="charges"))
+        cache_wire = None
+        if wire is not None:
+            cache_wire = RedisWire(settings.redis_url, timeout_s=HOT_PATH_TIMEOUT_S)
+            stack.callback(cache_wire.close)
+        answers = AnswerCache(
+            RedisResponseCache(hot, clock, wire=cache_wire),
+            clock,
+            stale_s=settings.cache_stale_s,
+            max_bytes=settings.cache_max_bytes,
+        )
+        stack.push_async_callback(answers.finish)
 
         first = asyncio.create_task(catalog.refresh(sessions.drop))
         await asyncio.wait([first], timeout=FIRST_CATALOGUE_S)
@@ -112,6 +125,7 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             catalog=catalog,
             sessions=sessions,
             quota=RedisQuotaCounter(hot, clock, settings.time_zone, wire=wire),
+            answers=answers,
             signatures=RedisUsedSignatures(hot, wire=wire),
             local_quota=MemoryQuotaCounter(clock, settings.time_zone),
             peers=peers,
@@ -244,6 +258,13 @@ def _watch(metrics: GatewayMetrics, r: Resources) -> None:
         "pailou_log_dropped": ("Call logs dropped because the buffer was full", lambda: r.logs.dropped),
         "pailou_log_published": ("Call logs that the broker confirmed", lambda: r.logs.published),
         "pailou_log_publish_failures": ("Batches that had to be sent again", lambda: r.logs.failed_attempts),
+        "pailou_cache_hits": ("Calls answered from the response cache", lambda: r.answers.hits),
+        "pailou_cache_misses": ("Calls whose answer was not in the response cache", lambda: r.answers.misses),
+        "pailou_cache_joined": ("Calls that waited for another call's answer", lambda: r.answers.joined),
+        "pailou_cache_stale": (
+            "Answers past their time, given because a service failed",
+            lambda: r.answers.stale_served,
+        ),
     }
     charges = r.charges
     counters |= {

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from gateway.answer_cache import Flight
 from gateway.catalog import AppEntry, RouteEntry
 from openplatform.errors import OpenPlatformError
 from openplatform.records import Grant, QuotaVerdict
@@ -12,10 +13,10 @@ class Call:
     """Fields are grouped by who writes them; a filter reads only what stages before it wrote."""
 
     __slots__ = (
-        "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "breaker_is_open", "content_type", "error", "fallback",
-        "given_up", "grant", "guarded_s", "headers", "http_method", "params", "query", "received_at", "remote_ip", "request_id",
-        "route",         "service_body", "service_ms",
-        "signed_body", "simplify", "stamps", "started", "status", "too_large", "vender_id", "verdict",
+        "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "breaker_is_open", "cached", "content_type", "error",
+        "fallback", "flight", "given_up", "grant", "guarded_s", "headers", "http_method", "params", "query", "received_at",
+        "remote_ip", "request_id", "route", "service_body", "service_ms", "signed_body", "simplify", "stale_body", "stamps",
+        "started", "status", "too_large", "vender_id", "verdict",
     )  # fmt: skip
 
     carries = 0
@@ -61,15 +62,20 @@ class Call:
         self.vender_id: int | None = None
         # LimitCalls
         self.verdict: QuotaVerdict | None = None
+        # AnswerFromCache: cached = the answer is one that was fetched for another call; flight = this call fetches for others;
+        # stale_body = an answer whose time is over, for ServeStale; fallback: what stood in for the service, "" = nothing
+        self.cached = False
+        self.flight: Flight | None = None
+        self.stale_body = b""
+        self.fallback = ""
         # GuardReplay: how long this call's signature stays used, 0 = it is not guarded
         self.guarded_s = 0
         # AnswerBuiltIn or InvokeService: the answer's JSON object as it came; service_ms None = no service was asked
         self.service_body = b""
         self.service_ms: float | None = None
         self.attempts = 0
-        # InvokeService: a breaker kept the call from its service; what was answered in the service's place ("body", "" = nothing)
+        # InvokeService: a breaker kept the call from its service
         self.breaker_is_open = False
-        self.fallback = ""
         # the runner: given_up = nobody waits for an answer any more
         self.error: OpenPlatformError | None = None
         self.given_up = False

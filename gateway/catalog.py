@@ -4,6 +4,7 @@ Calls are answered from here alone: a Redis that cannot be reached changes nothi
 """
 
 import asyncio
+import hashlib
 import logging
 import re
 import time
@@ -11,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
 from gateway.built_in_routes import built_in_routes
@@ -70,15 +72,17 @@ class RouteEntry:
     """A route with everything about it that can be worked out before a call comes; most of it at the first call.
 
     Of 100,000 routes few are ever called, and what is worked out takes as much memory as the route itself. fallback: answered
-    while a breaker is open, b"" = nothing; guard: set by the first call. Raises CatalogInvalid for a fallback that is no JSON
+    while a breaker is open, b"" = nothing; guard: set by the first call; cache_salt: what kept answers of this
+    route, as it is configured, are told apart by, b"" = they are not kept. Raises CatalogInvalid for a fallback that is no JSON
     object.
     """
 
     __slots__ = (
-        "_literals", "_names", "_platform_prefix", "_schema", "built_in", "fallback", "guard", "has_schema",
+        "_literals", "_names", "_platform_prefix", "_schema", "built_in", "cache_salt", "fallback", "guard", "has_schema",
         "path_names", "root", "route", "timeout_s",
     )  # fmt: skip
 
+    cache_salt: bytes
     root: str
     timeout_s: float
     path_names: frozenset[str]
@@ -104,6 +108,9 @@ class RouteEntry:
         route = self.route
         self.root = root_name(route.api_name, self._platform_prefix)
         self.timeout_s = route.timeout_ms / 1000
+        self.cache_salt = b""
+        if route.cache_ttl_s > 0 and route.idempotent:
+            self.cache_salt = hashlib.blake2b(msgspec.json.encode(route), digest_size=16).digest()
         pieces = _PLACEHOLDER.split(route.inside_api_url)
         self._literals = pieces[::2]
         self._names = pieces[1::2]

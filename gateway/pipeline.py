@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gateway.call import Call, Filter
 from gateway.filters.answer_built_in import AnswerBuiltIn
+from gateway.filters.answer_from_cache import AnswerFromCache, LandFlight, ServeStale
 from gateway.filters.authenticate_session import AuthenticateSession
 from gateway.filters.check_permission import CheckPermission
 from gateway.filters.count_call import CountCall
@@ -142,14 +143,16 @@ def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
         ),
         routing=(
             AnswerBuiltIn(r.catalog, r.quota, r.clock, default_minute_limit=s.default_minute_limit),
+            AnswerFromCache(r.answers),
             GuardReplay(r.signatures, window_s=s.timestamp_window_s),
             InvokeService(r.upstreams, r.guards, internal_key=s.internal_keys[0]),
         ),
         post=(RenderAnswer(),),
-        error=(GiveSignatureBack(r.signatures), RenderError()),
+        error=(GiveSignatureBack(r.signatures), ServeStale(r.answers), RenderError()),
         finish=(
             FinishAnswer(),
             SettleCharge(r.charges, r.clock),
+            LandFlight(r.answers),
             CountCall(r.metrics, r.clock),
             PublishCallLog(r.logs, r.clock, serv_ip=r.serv_ip, node=s.node),
         ),

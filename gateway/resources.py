@@ -4,6 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
+from gateway.answer_cache import AnswerCache
 from gateway.batch_buffer import BatchBuffer
 from gateway.catalog import Catalog
 from gateway.charges import Charges
@@ -48,6 +49,7 @@ class Resources:
     catalog: Catalog
     sessions: Sessions
     quota: QuotaCounter
+    answers: AnswerCache
     signatures: UsedSignatures
     local_quota: QuotaCounter
     peers: Peers

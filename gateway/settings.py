@@ -61,6 +61,10 @@ class GatewaySettings:
     """About 60 MB when full; a session that falls out costs one look-up."""
     session_cache_s: float = 60.0
     """A revocation that no announcement brought is in force after this long at the latest."""
+    cache_stale_s: int = 300
+    """How long past its time a kept answer may stand in for a service that fails: an outage of some minutes goes unnoticed."""
+    cache_max_bytes: int = 256 * 1024
+    """Larger answers are not kept: Redis is shared with the limits of every call."""
     log_buffer_records: int = 50_000
     """Call logs that wait for the broker, in memory: about 50 MB when full; past it the oldest are dropped and counted."""
     log_flush_s: float = 0.2
@@ -108,6 +112,8 @@ class GatewaySettings:
             max_connections_per_address=env.integer("MAX_CONNECTIONS_PER_ADDRESS", 200, low=1),
             session_cache_entries=env.integer("SESSION_CACHE_ENTRIES", 100_000, low=1),
             session_cache_s=env.number("SESSION_CACHE_S", 60.0, low=0.0, high=3600.0),
+            cache_stale_s=env.integer("CACHE_STALE_S", 300, low=0, high=86400),
+            cache_max_bytes=env.integer("CACHE_MAX_BYTES", 256 * 1024, low=0, high=8 * 1024 * 1024),
             log_buffer_records=env.integer("LOG_BUFFER_RECORDS", 50_000, low=500),
             log_flush_s=env.number("LOG_FLUSH_S", 0.2, low=0.001, high=5.0),
         )

@@ -12,7 +12,7 @@ against this table by a test. Codes, texts and sub_codes are those of the Taobao
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class OpenPlatformError(Exception):
@@ -46,6 +46,13 @@ class OpenPlatformError(Exception):
         self.http_status = http_status
         self.retry_after_s = retry_after_s
         self.headers = headers or {}
+
+    def again(self) -> Self:
+        """The same end for another call: an exception that is raised twice would carry the first one's traceback."""
+        copy = type(self)(self.code, self.msg)
+        copy.__dict__.update(self.__dict__)
+        copy.args = self.args
+        return copy
 
     @property
     def log_code(self) -> str:

@@ -13,6 +13,7 @@ from openplatform.records import (
     AccessToken,
     ApiStats,
     BalanceState,
+    CacheFind,
     CallLog,
     CatalogUpdate,
     ConfigChange,
@@ -155,6 +156,20 @@ class QuotaSnapshot(Protocol):
 
     async def restore(self, states: Sequence[CounterState]) -> None:
         """Puts back what was kept, where the store has not counted more itself, and marks the counters as complete."""
+
+
+class ResponseCache(Protocol):
+    """Answers of services by the hash of what was asked, shared by all gateway processes."""
+
+    async def look(self, key: str, *, by: str, stale_s: int, hold_ms: int) -> CacheFind:
+        """The kept answer. When there is none that is fresh, one of those who look is told to ask the service: nobody else is for
+        hold_ms, or until it keeps or leaves. stale_s: how long answers are kept past their time; by: who, a request id."""
+
+    async def keep(self, key: str, body: bytes, *, by: str, ttl_s: int, stale_s: int) -> None:
+        """Keeps an answer, fresh for ttl_s and another stale_s after it; whoever was told to ask is done."""
+
+    async def leave(self, key: str, *, by: str) -> None:
+        """Whoever was told to ask got no answer that can be kept: somebody else may ask."""
 
 
 class ApiRanking(Protocol):

@@ -28,7 +28,7 @@ class InvokeService:
 
     GET and DELETE carry them in the query string, POST and PUT as a JSON object of strings. Who calls stands in headers that are
     written here: nothing that a caller sends becomes a header. While a breaker of the API or the service is open, nothing is
-    sent: the call gets the route's fallback body, or the error.
+    sent: the call gets an old answer that was kept, or the route's fallback body, or the error.
     """
 
     def __init__(self, upstreams: Upstreams, guards: Guards, *, internal_key: str) -> None:
@@ -103,7 +103,9 @@ class InvokeService:
 
 def _fall_back(call: Call, entry: RouteEntry, retry_after_s: int) -> None:
     call.breaker_is_open = True
-    if not entry.fallback:
+    if (
+        not entry.fallback or call.stale_body
+    ):  # a true answer that is old, which ServeStale gives, is better than a made one
         raise unsent(REMOTE_UNAVAILABLE(retry_after_s=retry_after_s))
     call.service_body = entry.fallback
     call.fallback = "body"

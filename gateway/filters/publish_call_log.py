@@ -56,6 +56,7 @@ class PublishCallLog:
                 receiveTime=int(call.received_at * 1000),
                 serviceTime=None if call.service_ms is None else round(call.service_ms),
                 httpMethod=call.http_method[:16],
+                cached=call.cached,
                 responseBytes=len(call.answer),
                 gatewayNode=self._node,
                 attempts=call.attempts,

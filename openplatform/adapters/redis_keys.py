@@ -18,6 +18,8 @@
 | pailou:{cat}:rows | hash: `kind:key` → outbox version | none | admin | admin |
 | pailou:{cat}:app, :route, :param | hash: key → record as JSON | none | admin | gateway |
 | pailou:session:<token hash> | string: `version AccessToken-as-JSON`, `version ` = revoked | 1 day after it expires | admin | gateway |
+| pailou:cache:{<hash>}:answer | string: a service's answer | the API's cache_ttl_s + PAILOU_CACHE_STALE_S | gateway | gateway |
+| pailou:cache:{<hash>}:asked | string: request id that asks the service | the API's timeout + 1 s | gateway | gateway |
 | pailou:signature:<app_key>:<sign> | string: request id that used it | 2 × the timestamp window + 60 s | gateway | gateway |
 | pailou:announce | channel: something changed | - | admin | gateway |
 | pailou:instances:<service_id> | zset: `process instance-as-JSON` → expiry, epoch s | 15 s after a beat | every service | every client |
@@ -44,6 +46,7 @@ CATALOG_SESSION_CHANGES = "pailou:{cat}:session-changes"
 CATALOG_ROWS = "pailou:{cat}:rows"
 CATALOG_PREFIX = "pailou:{cat}:"
 SESSION_PREFIX = "pailou:session:"
+CACHE_PREFIX = "pailou:cache:"
 SIGNATURE_PREFIX = "pailou:signature:"
 ANNOUNCE_CHANNEL = "pailou:announce"
 INSTANCES_PREFIX = "pailou:instances:"

@@ -4,6 +4,7 @@ Everything that is written to Redis or RabbitMQ is one of these, encoded as JSON
 in: a record that does not fit raises msgspec.ValidationError, and the reader keeps the last good one.
 """
 
+from openplatform.records.caching import CacheFind
 from openplatform.records.call_logs import ApiStats, CallLog, IndexVerdict, LogHit, LogPage, LogQuery
 from openplatform.records.catalogue import (
     AccessToken,
@@ -41,6 +42,7 @@ __all__ = [
     "AppKey",
     "BalanceState",
     "BreakerRules",
+    "CacheFind",
     "CallLog",
     "CatalogUpdate",
     "Charge",

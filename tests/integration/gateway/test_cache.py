@@ -1,0 +1,140 @@
+"""The response cache through the gateway's door, over fakeredis and a real Redis."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+
+import pytest
+from starlette.responses import Response
+
+from openplatform.protocol import encode_query
+from tests.batching import parts_of, post_batch
+from tests.gateway_world import SESSION, World, open_world
+
+CALLERS = 1000
+
+
+class Slow(Response):
+    """An answer that takes its time."""
+
+    async def __call__(self, scope, receive, send) -> None:
+        await asyncio.sleep(0.5)
+        await super().__call__(scope, receive, send)
+
+
+@pytest.fixture
+async def cached(world: World) -> World:
+    """The world with a read that is kept for a minute."""
+    await world.put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=60, timeout_ms=5000)
+    return world
+
+
+@pytest.mark.parametrize("world", ["lane", "asgi"], indirect=True)
+async def test_the_second_answer_comes_from_the_cache(cached: World) -> None:
+    """In every format, with its own request id; it counts against limits, and its record says that it was kept."""
+    first = await cached.call(cached.signed("open.kept.get", a="1"))
+    second = await cached.call(cached.signed("open.kept.get", a="1", n=None))
+    xml = await cached.call(cached.signed("open.kept.get", a="1", format="xml"))
+    other = await cached.call(cached.signed("open.kept.get", a="2"))
+    one, two = (answer.json()["open_kept_get_response"] for answer in (first, second))
+    assert one["request_id"] != two["request_id"] == second.headers["x-request-id"]
+    assert one["echo"] == two["echo"] == {"a": "1"}
+    assert b"<a>1</a>" in xml.content
+    assert other.json()["open_kept_get_response"]["echo"] == {"a": "2"}
+    assert len(cached.seen) == 2
+    logs = {log.requestId: log for log in await cached.logs()}
+    assert [logs[a.headers["x-request-id"]].cached for a in (first, second, xml, other)] == [False, True, True, False]
+    assert logs[second.headers["x-request-id"]].serviceTime is None
+    (use,) = await cached.resources.quota.used(["1023"])
+    assert use.day_used == 4
+
+
+async def test_a_thousand_misses_make_one_call(clean_redis_url: str) -> None:
+    """1,000 connections that ask for the same at once, over a real Redis: the service is asked once."""
+    async with open_world(redis_url=clean_redis_url, max_connections_per_address=2 * CALLERS) as world:
+        await world.put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=60, timeout_ms=20_000)
+        world.answers["/echo"] = Slow(b'{"n":1}')
+        query = encode_query(world.signed("open.kept.get"))
+        request = f"GET /router/rest?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+
+        async def ask() -> bytes:
+            reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+            writer.write(request)
+            answer = await reader.read()
+            writer.close()
+            return answer
+
+        async with asyncio.timeout(60):
+            answers = await asyncio.gather(*(ask() for _ in range(CALLERS)))
+        assert all(b'{"open_kept_get_response":{"n":1,"request_id":' in answer for answer in answers)
+        assert len(world.seen) == 1
+
+
+async def test_four_gateways_make_one_call(clean_redis_url: str) -> None:
+    """Processes meet in Redis: of 4 × 25 concurrent misses one reaches a service."""
+    async with AsyncExitStack() as stack:
+        worlds = [await stack.enter_async_context(open_world(redis_url=clean_redis_url)) for _ in range(4)]
+        await worlds[-1].put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=60, timeout_ms=5000)
+        for world in worlds:
+            await world.in_force()
+            world.answers["/echo"] = Slow(b'{"n":1}')
+        params = worlds[0].signed("open.kept.get")
+        answers = await asyncio.gather(*(world.call(params) for world in worlds for _ in range(25)))
+        assert all(answer.json()["open_kept_get_response"]["n"] == 1 for answer in answers)
+        assert sum(len(world.seen) for world in worlds) == 1
+
+
+async def test_a_batch_of_the_same_asks_once(cached: World) -> None:
+    """Twenty calls for one answer: one service call, twenty records."""
+    cached.answers["/echo"] = Slow(b'{"n":1}')
+    response = await post_batch(cached, [{"method": "open.kept.get"}] * 20, {"session": SESSION})
+    assert [json.loads(p)["open_kept_get_response"]["n"] for p in parts_of(response)] == [1] * 20
+    assert (len(cached.seen), len(await cached.logs())) == (1, 20)
+
+
+@pytest.mark.parametrize("world", ["lane", "asgi"], indirect=True)
+async def test_a_failing_service_is_stood_in_for(world: World) -> None:
+    """Past its time an answer is fetched anew; while the service fails the old one is given, and says that it is old."""
+    await world.put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=1)
+    params = world.signed("open.kept.get")
+    assert "x-fallback" not in (await world.call(params)).headers
+    async with asyncio.timeout(10):
+        while True:
+            world.answers["/echo"] = Response(b"down", 500)
+            response = await world.call(params)
+            if "x-fallback" in response.headers:
+                break
+            await asyncio.sleep(0.1)
+    assert response.headers["x-fallback"] == "stale"
+    assert response.json()["open_kept_get_response"]["echo"] == {}
+    world.answers.clear()
+    assert "x-fallback" not in (await world.call(params)).headers
+
+
+async def test_what_is_not_kept(cached: World) -> None:
+    """A business no, a failure, a body that is no object: the next call asks again."""
+    for answer in (Response(b'{"sub_code":"isv.no"}', 400), Response(b"", 500), Response(b"[1]", 200)):
+        cached.answers["/echo"] = answer
+        assert (await cached.error(cached.signed("open.kept.get")))[0] == 15
+    assert "open_kept_get_response" in (await cached.call(cached.signed("open.kept.get"))).json()
+    assert len(cached.seen) == 4
+
+
+async def test_merchants_never_share(cached: World) -> None:
+    """The same question of two merchants is two questions."""
+    await cached.put_session("other-session", vender_id=778)
+    for session in (SESSION, "other-session", SESSION):
+        await cached.call(cached.signed("open.kept.get", session=session))
+    assert [headers["x-vender-id"] for _, headers, _ in cached.seen] == ["777", "778"]
+
+
+async def test_redis_down_is_a_miss(cached: World) -> None:
+    """Calls go to the service; nobody is refused."""
+    await cached.call(cached.signed("open.kept.get"))
+    cached.embedded.redis_server.connected = False
+    try:
+        for _ in range(2):
+            assert "open_kept_get_response" in (await cached.call(cached.signed("open.kept.get"))).json()
+    finally:
+        cached.embedded.redis_server.connected = True
+    assert len(cached.seen) == 3
