@@ -8,6 +8,7 @@ import pytest
 from starlette.responses import Response
 
 from openplatform.protocol import encode_query
+from openplatform.records import BreakerRules
 from tests.batching import parts_of, post_batch
 from tests.gateway_world import SESSION, World, open_world
 
@@ -109,6 +110,28 @@ async def test_a_failing_service_is_stood_in_for(world: World) -> None:
     assert response.json()["open_kept_get_response"]["echo"] == {}
     world.answers.clear()
     assert "x-fallback" not in (await world.call(params)).headers
+
+
+async def test_an_open_breaker_gives_the_old_answer_before_the_made_one(world: World) -> None:
+    """What was kept, else the route's fallback body; the service is left alone, and neither is kept."""
+    rules = BreakerRules(min_calls=2, open_s=60)
+    await world.put_route(
+        "open.kept.get", "/echo", idempotent=True, cache_ttl_s=1, breaker=rules, fallback_body='{"made":1}'
+    )
+    params = world.signed("open.kept.get", a="1")
+    await world.call(params)
+    async with asyncio.timeout(10):
+        while not world.resources.answers.stale_served > 1:
+            world.answers["/echo"] = Response(b"down", 500)
+            await world.call(params)
+            await asyncio.sleep(0.05)
+    asked = len(world.seen)
+    old, made = await world.call(params), await world.call(world.signed("open.kept.get", a="2"))
+    assert (old.headers["x-fallback"], made.headers["x-fallback"]) == ("stale", "body")
+    assert old.json()["open_kept_get_response"]["echo"] == {"a": "1"}
+    again = await world.call(world.signed("open.kept.get", a="2"))
+    assert (again.json()["open_kept_get_response"]["made"], again.headers["x-fallback"]) == (1, "body")
+    assert len(world.seen) == asked
 
 
 async def test_what_is_not_kept(cached: World) -> None:
