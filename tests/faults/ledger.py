@@ -20,6 +20,7 @@ class Entry:
 
     n: str
     method: str
+    app_key: str
     phase: str
     sent_at: float
     answered_at: float = 0.0

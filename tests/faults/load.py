@@ -5,7 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 
@@ -23,13 +23,15 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Kind:
-    """One sort of call in the mix. share: weight among the others; secret: what it is signed with."""
+    """One sort of call in the mix. share: weight among the others; secret: what it is signed with; clock_shift_s: how far its
+    timestamps are ahead."""
 
     method: str = "open.echo.get"
     app_key: str = "caller"
     session: str | None = None
     share: int = 1
     secret: str = SECRET
+    clock_shift_s: float = 0.0
 
 
 class Connection:
@@ -124,7 +126,7 @@ class Load:
         """One call, entered into the ledger."""
         n = f"n{next(_numbers)}"
         body = signed_body(kind, n)
-        entry = self.ledger.entries[n] = Entry(n, kind.method, self.phase, now())
+        entry = self.ledger.entries[n] = Entry(n, kind.method, kind.app_key, self.phase, now())
         self.waiting += 1
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -149,7 +151,7 @@ def signed_body(kind: Kind, n: str) -> bytes:
     """The call's form: `n` is its id, which the service and the record see too."""
     params = {
         "method": kind.method, "app_key": kind.app_key, "v": "2.0", "format": "json", "sign_method": "hmac-sha256",
-        "timestamp": datetime.now(GMT8).strftime("%Y-%m-%d %H:%M:%S"), "n": n,
+        "timestamp": (datetime.now(GMT8) + timedelta(seconds=kind.clock_shift_s)).strftime("%Y-%m-%d %H:%M:%S"), "n": n,
     }  # fmt: skip
     if kind.session is not None:
         params["session"] = kind.session

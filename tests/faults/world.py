@@ -60,12 +60,11 @@ class FaultWorld:
     ledger: Ledger = field(default_factory=Ledger)
     _version: int = 1000
 
-    def begin(self, *kinds: Kind, **options: object) -> Load:
-        """A new ledger, and a load that is entered into it."""
-        self.ledger.entries.clear()
-        self.ledger.seen.clear()
-        self.ledger.venders.clear()
-        self.ledger.logs.clear()
+    def begin(self, *kinds: Kind, fresh: bool = True, **options: object) -> Load:
+        """A load that is entered into the ledger; fresh: of which nothing else is in it."""
+        if fresh:
+            for book in (self.ledger.entries, self.ledger.seen, self.ledger.venders, self.ledger.logs):
+                book.clear()
         return Load([self.gateway.port], self.ledger, kinds or (Kind(),), **options)
 
     @property
@@ -98,9 +97,9 @@ class FaultWorld:
             text = (await http.get(f"http://127.0.0.1:{port or self.gateway.port}/metrics")).text
         return sum(float(value) for value in re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE))
 
-    async def day_used(self, app_key: str) -> int:
+    async def day_used(self, app_key: str, zone: ZoneInfo = ZoneInfo("Asia/Shanghai")) -> int:  # noqa: B008  # a constant
         """The app's calls of the day as Redis has them."""
-        counter = RedisQuotaCounter(self.client, SystemClock(), ZoneInfo("Asia/Shanghai"))
+        counter = RedisQuotaCounter(self.client, SystemClock(), zone)
         (use,) = await counter.used([app_key])
         return use.day_used
 
