@@ -167,6 +167,7 @@ async def open_fault_world(
         changes = catalogue(apps or [app()], routes)
         await RedisQuotaSnapshot(client).restore([])
         await writer.replace(changes)
+        await RedisQuotaSnapshot(client).restore([])
         settings = {
             "PAILOU_REDIS_URL": f"redis://127.0.0.1:{proxy.port if proxied else redis.port}/0",
             "PAILOU_RABBITMQ_URL": rabbitmq_url,
