@@ -24,6 +24,7 @@ from admin_api.analytics.endpoints import analytics_routes
 from admin_api.analytics.service import INDEXER, Analytics
 from admin_api.apis.endpoints.mappings import mapping_routes
 from admin_api.apis.endpoints.params import param_routes
+from admin_api.apis.endpoints.table import table_routes
 from admin_api.apps.endpoints.apps import app_routes
 from admin_api.apps.endpoints.customers import customer_routes
 from admin_api.apps.endpoints.grants import grant_routes
@@ -262,6 +263,7 @@ def _api_routers(
         quota_routes(resources.changes, resources.quota, zone),
         secret_routes(database, resources.seal, sign_in, zone),
         grant_routes(database, zone),
+        table_routes(database, zone),
         mapping_routes(database, zone),
         token_routes(database, resources.clock, zone),
         customer_routes(database, resources.passwords, zone),

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from openplatform import __version__
 from openplatform.env import Env
 from openplatform.errors import SettingsError
+from pailou.routes.commands import routes
+from pailou.terminal import demo_file, out, talk
 
 WRONG_SETTINGS = 78
 """EX_CONFIG of sysexits.h."""
@@ -31,8 +32,7 @@ db = typer.Typer(help="The services' databases.", no_args_is_help=True)
 app.add_typer(db, name="db")
 ledger = typer.Typer(help="The customers' money.", no_args_is_help=True)
 app.add_typer(ledger, name="ledger")
-out = Console(soft_wrap=True, highlight=False, markup=False)
-talk = Console(soft_wrap=True, highlight=False, stderr=True)
+app.add_typer(routes, name="routes")
 
 
 ServiceName = Literal["gateway", "admin", "indexer", "monitor", "orders", "warehouse"]
@@ -140,7 +140,7 @@ def sign(
         raise typer.BadParameter(str(error), param_hint="PARAMS") from None
     env = Env(service="pailou sign")
     if demo:
-        known = _demo(Path(env.text("VAR_DIR", "var")))
+        known = demo_file(Path(env.text("VAR_DIR", "var")))
         given.setdefault("session", known["session"])
         app_key, secret, url = known["app_key"], known["app_secret"], url or known["gateway_url"]
     else:
@@ -199,14 +199,3 @@ def _ask_for_secret() -> str:
     if not secret:
         raise SettingsError("the app's secret is missing: set PAILOU_APP_SECRET or give it on standard input")
     return secret
-
-
-def _demo(var_dir: Path) -> dict[str, str]:
-    path = var_dir / "demo.json"
-    try:
-        known: dict[str, str] = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise SettingsError(
-            f"{path} is missing: `pailou dev` writes it; run this in the folder where it runs"
-        ) from None
-    return known

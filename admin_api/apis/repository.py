@@ -7,7 +7,7 @@ from pydantic import Field
 
 from admin_api.tables.apis import api_systemparam, app_api_grant, app_mapping
 from admin_api.tables.listing import Listing, contains, fetch_page
-from admin_api.tables.rows import Row
+from admin_api.tables.rows import Row, fetch_rows
 from admin_api.tables.shapes import Note50, Search
 from openplatform.sql import AsyncConnection
 
@@ -42,6 +42,12 @@ async def list_mappings(connection: AsyncConnection, listing: MappingListing) ->
         if (wanted := getattr(listing, name)) is not None:
             query = query.where(m[name] == wanted)
     return await fetch_page(connection, query, listing, sort=listing.sort, columns=m, tie=m.id)
+
+
+async def all_mappings(connection: AsyncConnection, *, lock: bool = False) -> list[Row]:
+    """The whole route table by name; lock: nobody else changes a row of it until the transaction ends."""
+    query = sa.select(app_mapping).order_by(app_mapping.c.gateway_api_name)
+    return await fetch_rows(connection, query.with_for_update() if lock else query)
 
 
 async def list_params(connection: AsyncConnection, listing: ParamListing) -> tuple[list[Row], int]:

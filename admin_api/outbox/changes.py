@@ -50,7 +50,9 @@ class Change:
     async def emit_routes(self, ids: Sequence[int]) -> None:
         """Tells gateways what these API mappings are now."""
         await begin_emitting(self.connection)
-        await self._append(route_entry(row) for row in await route_rows(self.connection, ids))
+        for start in range(0, len(ids), _CHUNK):
+            rows = await route_rows(self.connection, ids[start : start + _CHUNK])
+            await self._append(route_entry(row) for row in rows)
 
     async def emit_params(self, ids: Sequence[int]) -> None:
         """Tells gateways what these system parameters are now."""

@@ -21,6 +21,7 @@ COMMANDS = {
     "PAILOU_APP_KEY", "PAILOU_APP_SECRET", "PAILOU_GATEWAY_URL",  # pailou sign
     "PAILOU_DRAIN_S",  # pailou serve
     "PAILOU_VAR_DIR",  # pailou dev
+    "PAILOU_ADMIN_URL", "PAILOU_ADMIN_TOKEN",  # pailou routes
 }  # fmt: skip
 
 REQUIRED = {

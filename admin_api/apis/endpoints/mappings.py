@@ -9,6 +9,7 @@ from pydantic import Field
 
 from admin_api.apis.repository import MappingListing, list_mappings
 from admin_api.apis.service.mappings import (
+    DOCUMENTS,
     MappingDraft,
     MappingEdit,
     Method,
@@ -27,10 +28,9 @@ from admin_api.tables.shapes import Body, BodyId, Id, State, View
 from openplatform.sql import Database
 
 
-class MappingView(View):
-    """A public API. request_schema, response_example: JSON objects; list_items: list name to item name."""
+class MappingFields(View):
+    """What operators say of a public API. request_schema, response_example: JSON objects; list_items: list name to item name."""
 
-    id: int
     gateway_api_name: str
     service_id: str
     inside_api_url: str
@@ -59,6 +59,12 @@ class MappingView(View):
     fallback_body: dict[str, Any] | None
     replay_guard: bool
     deprecated: bool
+
+
+class MappingView(MappingFields):
+    """A public API. version: counts its edits."""
+
+    id: int
     version: int
 
 
@@ -111,6 +117,10 @@ def mapping_routes(database: Database, zone: ZoneInfo) -> APIRouter:
     return router
 
 
+def fields_of(row: Row) -> Row:
+    """The row with its documents as what they are, instead of as text."""
+    return row | {n: None if row[n] is None else json.loads(row[n]) for n in DOCUMENTS}
+
+
 def _view(row: Row, zone: ZoneInfo) -> MappingView:
-    documents = ("request_schema", "response_example", "list_items", "sensitive", "breaker", "fallback_body")
-    return MappingView.of(row | {n: None if row[n] is None else json.loads(row[n]) for n in documents}, zone)
+    return MappingView.of(fields_of(row), zone)

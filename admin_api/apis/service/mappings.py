@@ -32,7 +32,8 @@ Version = Annotated[str, Field(max_length=20, pattern=r"^[0-9A-Za-z._-]*$")]
 Concurrency = Annotated[int, Field(strict=True, ge=1, le=100_000)]
 CacheS = Annotated[int, Field(strict=True, ge=0, le=86_400)]
 
-_DOCUMENTS = ("request_schema", "response_example", "list_items", "sensitive", "breaker", "fallback_body")
+DOCUMENTS = ("request_schema", "response_example", "list_items", "sensitive", "breaker", "fallback_body")
+"""Columns that hold JSON."""
 
 
 class MappingDraft(Body):
@@ -108,7 +109,7 @@ class MappingEdit(Edit):
 
 async def create_mapping(change: Change, draft: MappingDraft) -> Row:
     """The new row. Raises ValueTaken for the API's name."""
-    values = _columns(draft.model_dump())
+    values = columns_of(draft.model_dump())
     row = await insert_row(change.connection, app_mapping, values, unique=("gateway_api_name",))
     await change.record("create", app_mapping.name, row["id"], after=row)
     await change.emit_routes([row["id"]])
@@ -117,7 +118,7 @@ async def create_mapping(change: Change, draft: MappingDraft) -> Row:
 
 async def edit_mapping(change: Change, mapping_id: int, edit: MappingEdit) -> Row:
     """The row after the edit. Raises RowMissing, RowStale, a 422 Problem for a charged API without a price."""
-    before, after = await edit_row(change.connection, app_mapping, mapping_id, edit.version, _columns(edit.changes()))
+    before, after = await edit_row(change.connection, app_mapping, mapping_id, edit.version, columns_of(edit.changes()))
     if after["needfee"] and after["price_fen"] == 0:
         raise invalid_field("price_fen", "must be above 0 for an API with needfee")
     await change.record("edit", app_mapping.name, mapping_id, before, after)
@@ -150,6 +151,7 @@ async def delete_mapping(change: Change, mapping_id: int) -> None:
     await change.emit_apps(app_ids)  # else an API of this name that comes later would be granted to them
 
 
-def _columns(values: dict[str, Any]) -> dict[str, Any]:
-    documents = {n: to_json(values[n]) for n in _DOCUMENTS if values.get(n) is not None}
+def columns_of(values: dict[str, Any]) -> dict[str, Any]:
+    """The values as columns hold them: documents as JSON text."""
+    documents = {n: to_json(values[n]) for n in DOCUMENTS if values.get(n) is not None}
     return values | documents
