@@ -121,15 +121,15 @@ async def test_a_change_that_is_committed_late_is_not_jumped_over(orders: Orders
             slow_has_number.set()
             await go_on.wait()
 
-    slow_change = asyncio.create_task(slow())
-    await slow_has_number.wait()
-    fast_change = asyncio.create_task(remark(orders.client, 502, "fast"))
-    while not fast_change.done() and not go_on.is_set():
-        changed, cursor = await whole_pass(orders.client, cursor)
-        assert changed == []
-        await asyncio.sleep(0.3)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(slow())
+        await slow_has_number.wait()
+        group.create_task(remark(orders.client, 502, "fast"))
+        for _ in range(3):
+            await asyncio.sleep(0.2)
+            changed, cursor = await whole_pass(orders.client, cursor)
+            assert changed == []
         go_on.set()
-    await asyncio.gather(slow_change, fast_change)
     changed, _ = await whole_pass(orders.client, cursor)
     assert [order["remark"] for order in changed] == ["slow", "fast"]
 
@@ -184,7 +184,10 @@ async def test_followers_get_every_change_while_many_write(orders: Orders, insta
             if finished:
                 return
 
-    await asyncio.gather(follow(), *(write(writer) for writer in range(8)))
+    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
+        group.create_task(follow())
+        for writer in range(8):
+            group.create_task(write(writer))
     stored = {row["order_id"]: row["remark"] for row in await rows_of(orders.resources.database, pop_order_data)}
     assert known == stored
     assert set(deliveries) == set(order_ids)
