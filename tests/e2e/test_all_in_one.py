@@ -154,6 +154,16 @@ def test_the_demo_shows_every_part_of_the_platform(all_in_one: Callable[..., All
     assert run.call("open.order.search")["total_results"] == 120
     assert run.call("open.warehouse.search")["total_results"] == 3  # the two that were there, and the example's
 
+    # open.order.search has a price: each of its three calls is in the ledger, and the books are right.
+    ledger = lambda: [row["delta"] for row in run.ask("GET", "/ledger")["items"] if row["reason"] == "call"]  # noqa: E731
+    run.wait(lambda: ledger() == [-2, -2, -2])
+    checked = subprocess.run(
+        [sys.executable, "-m", "pailou", "ledger", "check"], cwd=ROOT, capture_output=True, text=True,
+        env={"PATH": "/usr/bin:/bin", "PAILOU_ADMIN_DATABASE_URL": f"sqlite+aiosqlite:///{run.folder}/var/db/admin.sqlite3"},
+    )  # fmt: skip
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "2 customers, 5 ledger rows, 0 wrong" in checked.stdout
+
     assert run.ask("GET", "/customers")["total"] == 2
     apps = run.ask("GET", "/apps")["items"]
     assert [app["state"] for app in sorted(apps, key=lambda app: app["app_key"])] == [1, 1, 0]
