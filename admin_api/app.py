@@ -1,9 +1,8 @@
 """admin_api from the outside: its resources, its ASGI application, its process."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI, Request
@@ -34,9 +33,7 @@ from admin_api.apps.endpoints.tokens import token_routes
 from admin_api.apps.jobs import retire_secrets
 from admin_api.apps.service.secrets import prove_secrets_open
 from admin_api.billing.endpoints import billing_routes
-from admin_api.billing.jobs.booking import ChargeBooking, booking
-from admin_api.billing.jobs.reservations import ReservationSweep
-from admin_api.billing.jobs.upkeep import BalanceUpkeep
+from admin_api.billing.jobs.accounts import Accounts, keeping
 from admin_api.billing.service.balances import BalancesInRedis
 from admin_api.console.pages import OPENAPI_PATH, page_routes
 from admin_api.outbox.changes import Changes
@@ -68,10 +65,7 @@ from openplatform.errors import SettingsError
 from openplatform.lifetime import registered, running, this_instance
 from openplatform.ports import (
     ApiRanking,
-    Balances,
     CatalogWriter,
-    ChargeConsumer,
-    ChargePublisher,
     Clock,
     QuotaCounter,
     QuotaSnapshot,
@@ -83,9 +77,6 @@ from openplatform.sql import Database, open_database
 from openplatform.web import ServiceProcess, SystemClock, health_routes
 
 log = logging.getLogger(__name__)
-
-FIRST_BALANCES_S = 10.0
-"""How long the all-in-one's start waits for the balances; without them calls with a fee get error 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +96,7 @@ class Resources:
     metrics: AdminMetrics
     relay: Relay
     changes: Changes
-    balances: Balances
-    in_redis: BalancesInRedis
-    charges: ChargeConsumer
-    marks: ChargePublisher
+    accounts: Accounts
 
 
 @asynccontextmanager
@@ -148,10 +136,15 @@ async def open_resources(
             metrics=metrics,
             relay=relay,
             changes=Changes(database, clock, relay),
-            balances=balances,
-            in_redis=BalancesInRedis(database, balances),
-            charges=await stack.enter_async_context(open_charge_consumer(settings.rabbitmq_url, embedded)),
-            marks=await stack.enter_async_context(open_charge_publisher(settings.rabbitmq_url, embedded)),
+            accounts=Accounts(
+                database,
+                charges=await stack.enter_async_context(open_charge_consumer(settings.rabbitmq_url, embedded)),
+                marks=await stack.enter_async_context(open_charge_publisher(settings.rabbitmq_url, embedded)),
+                balances=balances,
+                in_redis=BalancesInRedis(database, balances),
+                clock=clock,
+                metrics=metrics,
+            ),
         )
 
 
@@ -191,33 +184,16 @@ async def open_app(settings: AdminSettings, embedded: Embedded | None = None) ->
         resources = await stack.enter_async_context(open_resources(settings, embedded))
         await _prove(resources, settings, is_all_in_one=embedded is not None)
         await stack.enter_async_context(running(resources.relay.run(), name="relay of changes"))
-        keeping = CounterKeeping(resources.database, resources.counters)
-        await stack.enter_async_context(running(keeping.run(), name="counters for a Redis that loses them"))
+        counters = CounterKeeping(resources.database, resources.counters)
+        await stack.enter_async_context(running(counters.run(), name="counters for a Redis that loses them"))
         await stack.enter_async_context(running(forget_old_logins(resources.changes), name="end of old logins"))
         await stack.enter_async_context(running(retire_secrets(resources.changes), name="end of replaced secrets"))
-        await stack.enter_async_context(keeping_accounts(resources, drains=embedded is not None))
+        await stack.enter_async_context(
+            keeping(resources.accounts, node=SERVICE_ID, is_all_in_one=embedded is not None)
+        )
         instance = this_instance(SERVICE_ID, settings.advertise_host, settings.port)
         await stack.enter_async_context(registered(resources.directory, instance))
         yield create_app(resources, settings)
-
-
-@asynccontextmanager
-async def keeping_accounts(resources: Resources, *, drains: bool = False) -> AsyncIterator[None]:
-    """Books charges and keeps the balances in Redis true while inside; drains: what waits is booked before the end."""
-    r = resources
-    work = ChargeBooking(r.charges, r.database, r.in_redis, r.clock, r.metrics, drains=drains)
-    upkeep = BalanceUpkeep(r.database, r.in_redis, r.marks, r.clock, node=SERVICE_ID)
-    sweep = ReservationSweep(r.database, r.balances, r.in_redis, r.clock, r.metrics)
-    async with (
-        booking(work),
-        running(upkeep.run(), name="balances in Redis"),
-        running(sweep.run(), name="end of reservations"),
-    ):
-        if drains:  # whoever tries the all-in-one calls at once
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_BALANCES_S):
-                    await upkeep.complete.wait()
-        yield
 
 
 def from_env() -> ServiceProcess:
@@ -267,7 +243,7 @@ def _api_routers(
         mapping_routes(database, zone),
         token_routes(database, resources.clock, zone),
         customer_routes(database, resources.passwords, zone),
-        billing_routes(database, resources.in_redis, zone),
+        billing_routes(database, resources.accounts.in_redis, zone),
         param_routes(database, zone),
         analytics_routes(analytics, resources.ranking, resources.clock, zone),
         user_routes(database, resources.passwords, zone),

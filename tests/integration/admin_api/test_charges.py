@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import msgspec
 import pytest
 
-from admin_api.app import keeping_accounts
 from admin_api.billing.jobs import reservations, upkeep
+from admin_api.billing.jobs.accounts import keeping
 from admin_api.settings import AdminSettings
 from admin_api.tables.billing import balance_ledger
 from openplatform.adapters.balances_redis import RedisBalances
@@ -49,7 +49,7 @@ class Accounts:
         return Charge(request_id=request_id, price_fen=price_fen, **values)
 
     async def send(self, *charges: Charge) -> None:
-        await self.world.resources.marks.publish(msgspec.json.Encoder().encode_lines(charges), node="gw")
+        await self.world.resources.accounts.marks.publish(msgspec.json.Encoder().encode_lines(charges), node="gw")
 
     async def spendable(self) -> int | None:
         return (await self.balances.spendable([self.customer_id]))[0]
@@ -83,7 +83,7 @@ async def open_accounts(settings: AdminSettings) -> AsyncIterator[Accounts]:
     """A world whose customer has been paid for and is known to Redis."""
     async with (
         open_world(settings, None) as world,
-        keeping_accounts(world.resources),
+        keeping(world.resources.accounts, node="admin"),
         open_redis(settings.redis_url, None) as redis,
     ):
         admin = await world.administrator()
@@ -123,12 +123,12 @@ async def test_a_charge_is_booked_once_however_often_it_comes(accounts: Accounts
 
 
 async def depth_is(accounts: Accounts, depth: int) -> bool:
-    return await accounts.world.resources.charges.depth() == depth
+    return await accounts.world.resources.accounts.charges.depth() == depth
 
 
 async def test_what_can_never_be_booked_goes_to_the_dead_letters(accounts: Accounts) -> None:
     """Rubbish, a customer that does not exist, a price of nothing: put aside with a reason; their neighbours are booked."""
-    await accounts.world.resources.marks.publish(b"{rubbish\n", node="gw")
+    await accounts.world.resources.accounts.marks.publish(b"{rubbish\n", node="gw")
     await accounts.send(
         accounts.charge("r1"), accounts.charge("r2", customer_id=999_999), accounts.charge("r3", 0), accounts.charge("")
     )
