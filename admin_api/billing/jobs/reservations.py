@@ -38,6 +38,7 @@ class ReservationSweep:
         self._in_redis = in_redis
         self._clock = clock
         self._metrics = metrics
+        self._complains = True
         self._seen: set[tuple[int, str]] = set()
         self._recover_at = clock.monotonic() + RECOVER_EVERY_S
 
@@ -49,8 +50,11 @@ class ReservationSweep:
                 if self._clock.monotonic() >= self._recover_at:
                     self._recover_at = self._clock.monotonic() + RECOVER_EVERY_S
                     await self.recover()
+                self._complains = True
             except PlatformUnavailable as error:
-                log.warning("reservations wait for their end: %s", error.sub_msg)
+                if self._complains:
+                    log.warning("reservations wait for their end: %s", error.sub_msg)
+                self._complains = False
             except Exception:  # the job goes on whatever happened
                 log.exception("ending reservations failed")
             await asyncio.sleep(EVERY_S)

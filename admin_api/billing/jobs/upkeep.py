@@ -69,9 +69,8 @@ class BalanceUpkeep:
             moved = await customers_moved_since(connection, self._newest[0]) if self._newest else []
             probed = await newest_customers(connection, _PROBED)
         if now >= self._all_at:
-            await self._balances.tell_all()
+            lacks = await self._balances.tell_all()
             self._all_at = now + _ALL_EVERY_S
-            lacks = await self._balances.lacks_any()
         else:
             await self._balances.moved(moved)
             lacks = await self._balances.lacks(probed)
@@ -85,7 +84,8 @@ class BalanceUpkeep:
             return
         # Not at once: what gateways answered before Redis lost its data reaches the queue within a moment.
         if self._was_lacking and now >= self._mark_at:
-            self._mark_at = now + self._pause_s
-            self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+            self._mark_at = now + _FIRST_PAUSE_S
             await self._marks.publish(b"", node=self._node)
+            self._mark_at = now + self._pause_s  # it may wait long behind charges: no second one for each look
+            self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
         self._was_lacking = True

@@ -42,22 +42,18 @@ class BalancesInRedis:
             async with asyncio.timeout(PUSH_WAIT_S):
                 await self.moved([customer_id])
 
-    async def tell_all(self) -> None:
-        """Every balance once more: what moved while no admin_api ran, or was lost on the way."""
+    async def tell_all(self) -> bool:
+        """Every balance compared: what moved while no admin_api ran, was lost on the way, or came back older. Returns whether
+        Redis does not know some of them."""
         self._told.clear()
-        last = 0
+        last, lacks = 0, False
         while accounts := await self._next(last):
             last = accounts[-1].customer_id
-            await self._each([(account, ()) for account in accounts])
-
-    async def lacks_any(self) -> bool:
-        """Whether Redis does not know some customer's balance."""
-        last = 0
-        while accounts := await self._next(last):
-            last = accounts[-1].customer_id
-            if None in await self._balances.spendable([account.customer_id for account in accounts]):
-                return True
-        return False
+            states = await self._balances.states([account.customer_id for account in accounts])
+            lacks = lacks or None in states
+            news = [a for a, s in zip(accounts, states, strict=True) if s is not None and s.seq < a.seq]
+            await self._each([(account, ()) for account in news])
+        return lacks
 
     async def lacks(self, customer_ids: Sequence[int]) -> bool:
         """Whether it does not know one of these."""
