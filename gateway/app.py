@@ -22,6 +22,7 @@ from gateway.front.lane import LANE
 from gateway.gate_metrics import budget_metrics, gate_metrics
 from gateway.guards import Guards
 from gateway.metrics import GatewayMetrics
+from gateway.own_filters import load_own_filters
 from gateway.pipeline import build_batch, build_pipeline
 from gateway.resources import Peers, Resources
 from gateway.sessions import Sessions
@@ -147,8 +148,8 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
 
 
 def create_app(resources: Resources, settings: GatewaySettings) -> ASGIApp:
-    """The gateway as an ASGI application over open resources."""
-    pipeline = build_pipeline(resources, settings)
+    """The gateway as an ASGI application over open resources. Raises SettingsError for a filter of one's own that is broken."""
+    pipeline = build_pipeline(resources, settings, load_own_filters(resources, settings))
     return GatewayEndpoint(
         pipeline,
         build_batch(pipeline, resources, settings),

@@ -21,6 +21,7 @@ from gateway.filters.settle_charge import SettleCharge
 from gateway.filters.validate_arguments import ValidateArguments
 from gateway.filters.validate_params import ValidateBatch, ValidateParams, ValidatePart
 from gateway.filters.verify_sign import VerifySign
+from gateway.own_filters import OwnFilters
 from gateway.resources import Resources
 from gateway.settings import GatewaySettings
 from openplatform.errors import UNKNOWN_ERROR, OpenPlatformError, PlatformUnavailable
@@ -123,8 +124,8 @@ class Pipeline:
                 stamps.append((type(step).__name__, (time.perf_counter() - started) * 1e6))
 
 
-def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
-    """The platform's stages. To add a rule: one file in filters/, one line here, one test file."""
+def build_pipeline(r: Resources, s: GatewaySettings, own: OwnFilters) -> Pipeline:
+    """The platform's stages, the operator's own among them. To add a rule: one file in filters/, one line here, one test file."""
     return Pipeline(
         pre=(
             ValidateParams(r.catalog, r.clock, window_s=s.timestamp_window_s, max_params=s.max_params),
@@ -133,6 +134,7 @@ def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
             CheckPermission(),
             AuthenticateSession(r.sessions, r.clock),
             ValidateArguments(r.catalog),
+            *own.pre,
             LimitCalls(
                 r.quota,
                 default_minute_limit=s.default_minute_limit,
@@ -143,12 +145,13 @@ def build_pipeline(r: Resources, s: GatewaySettings) -> Pipeline:
         ),
         routing=(
             AnswerBuiltIn(r.catalog, r.quota, r.clock, default_minute_limit=s.default_minute_limit),
+            *own.routing,
             AnswerFromCache(r.answers),
             GuardReplay(r.signatures, window_s=s.timestamp_window_s),
             InvokeService(r.upstreams, r.guards, internal_key=s.internal_keys[0]),
         ),
-        post=(RenderAnswer(),),
-        error=(GiveSignatureBack(r.signatures), ServeStale(r.answers), RenderError()),
+        post=(*own.post, RenderAnswer()),
+        error=(GiveSignatureBack(r.signatures), ServeStale(r.answers), *own.error, RenderError()),
         finish=(
             FinishAnswer(),
             SettleCharge(r.charges, r.clock),

@@ -1,6 +1,7 @@
 """What a gateway process can be told from outside."""
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,10 @@ from zoneinfo import ZoneInfo
 
 from openplatform.env import Env, Network
 from openplatform.records import BreakerRules
+
+FILTER_POSITIONS = ("pre", "routing", "post", "error")
+"""Where a filter of one's own can stand."""
+_FILTER = re.compile(rf"({'|'.join(FILTER_POSITIONS)})=[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +70,8 @@ class GatewaySettings:
     """How long past its time a kept answer may stand in for a service that fails: an outage of some minutes goes unnoticed."""
     cache_max_bytes: int = 256 * 1024
     """Larger answers are not kept: Redis is shared with the limits of every call."""
+    filters: tuple[str, ...] = ()
+    """The operator's own, in order: `position=package.module:factory`; docs/own-filters.md."""
     log_buffer_records: int = 50_000
     """Call logs that wait for the broker, in memory: about 50 MB when full; past it the oldest are dropped and counted."""
     log_flush_s: float = 0.2
@@ -114,6 +121,7 @@ class GatewaySettings:
             session_cache_s=env.number("SESSION_CACHE_S", 60.0, low=0.0, high=3600.0),
             cache_stale_s=env.integer("CACHE_STALE_S", 300, low=0, high=86400),
             cache_max_bytes=env.integer("CACHE_MAX_BYTES", 256 * 1024, low=0, high=8 * 1024 * 1024),
+            filters=env.words("FILTERS", pattern=_FILTER, rule="must be position=package.module:factory"),
             log_buffer_records=env.integer("LOG_BUFFER_RECORDS", 50_000, low=500),
             log_flush_s=env.number("LOG_FLUSH_S", 0.2, low=0.001, high=5.0),
         )

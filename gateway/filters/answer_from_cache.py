@@ -21,7 +21,8 @@ class AnswerFromCache:
 
     def __call__(self, call: Call) -> Awaitable[None] | None:
         assert call.route is not None
-        return self._find(call, call.route.cache_salt) if call.route.cache_salt else None
+        salt = call.route.cache_salt
+        return self._find(call, salt) if salt and not call.service_body else None
 
     async def _find(self, call: Call, salt: bytes) -> None:
         assert call.route is not None
