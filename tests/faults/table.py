@@ -14,11 +14,16 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "R3": ("Redis answers 200 ms late", "as R1; descriptors at most doubled"),
     "R5": ("Redis without scripts, memory, a writable master, or its data yet", "script loaded once more; else busy (10); overshoot 0"),
     "R6": ("Redis' answer lost after the script ran", "not repeated: counted as spent; overshoot 0"),
+    "U1": ("service refuses connections", "error 15, soon without asking; other APIs untouched; back within two pauses of the breaker"),
+    "U2": ("service takes 10 s", "error 15 at the API's deadline; the breaker opens"),
+    "U3": ("service says nothing more", "as U2; descriptors come back"),
     "U4": ("service answers rubbish", "error 15, nothing of it leaks, other APIs untouched"),
     "U5": ("answer of 1 GB, gzip bomb", "error 15; memory of a process grows by less than 64 MB"),
     "U6": ("service answers byte by byte", "error 15 at the API's deadline"),
     "U7": ("service redirects to the metadata address, or to us", "error 15; no connection is made there"),
+    "U8": ("service fails 4 of 5 calls", "its breaker opens within 25 calls of a process"),
     "U9": ("connection reset after a write was sent", "never repeated; error 15, remote-result-unknown"),
+    "U10": ("every call of a service fails", "the service sees at most 1.2 times the calls, each write once"),
     "U11": ("one of two instances of a service killed", "no idempotent call fails"),
     "G1": ("gateway process killed with -9", "only calls in flight there are lost; replaced in 2 s; nothing counted is forgotten"),
     "G2": ("gateway process hangs (SIGSTOP)", "replaced within 10 s; other processes' calls untouched"),
@@ -42,7 +47,7 @@ def figures_of(report: Path) -> dict[str, str]:
     for line in report.read_text().splitlines():
         ran = json.loads(line)
         figures.setdefault(ran["row"], {}).update(ran["figures"])  # a row may have several tests
-        rest[ran["row"]] = f"{'60 s' if ran['full'] else 'short'} | {ran['date']} |"
+        rest[ran["row"]] = f"{ran['load_s']} s | {ran['date']} |"
     cells = {}
     for row, measured in figures.items():
         said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in measured.items())

@@ -22,6 +22,11 @@ class Times:
     deadline_ms: int
     is_full: bool
 
+    @property
+    def total_s(self) -> float:
+        """All of it."""
+        return self.before_s + self.fault_s + self.after_s
+
 
 def times() -> Times:
     """As the environment says; without it short ones."""
