@@ -12,6 +12,7 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "R1": ("Redis killed with -9", "calls go on within local limits; nobody is called a stranger; used again within 2 s"),
     "R2": ("Redis hangs (SIGSTOP)", "as R1; a call waits 50 ms at most, then none"),
     "R3": ("Redis answers 200 ms late", "as R1; descriptors at most doubled"),
+    "R4": ("Redis comes back empty", "nobody is unknown; limits wait for the day's saved counters; all there within 5 s"),
     "R5": ("Redis without scripts, memory, a writable master, or its data yet", "script loaded once more; else busy (10); overshoot 0"),
     "R6": ("Redis' answer lost after the script ran", "not repeated: counted as spent; overshoot 0"),
     "U1": ("service refuses connections", "error 15, soon without asking; other APIs untouched; back within two pauses of the breaker"),

@@ -34,14 +34,17 @@ async def world(durable_redis: Redis, vhost: str, folder: Path) -> AsyncIterator
         yield world
 
 
-async def with_fault(world: FaultWorld, app_key: str, begin: Fault, end: Fault) -> int:
-    """Load of one app before, during and after the fault; how many calls of the day Redis has counted in the end."""
+async def with_fault(world: FaultWorld, app_key: str, begin: Fault, end: Fault, *, part: float = 1.0) -> int:
+    """Load of one app before, during and after the fault; how many calls of the day Redis has counted in the end.
+
+    part: of the usual time with the fault.
+    """
     load = world.begin(Kind(app_key=app_key))
     async with load.running():
         await asyncio.sleep(world.times.before_s)
         load.enter("fault")
         await begin(world)
-        await asyncio.sleep(world.times.fault_s)
+        await asyncio.sleep(world.times.fault_s * part)
         await end(world)
         load.enter("rest")  # of a store that has failed: it is left alone for a second
         await asyncio.sleep(1.5)
@@ -101,7 +104,7 @@ async def refusing(world: FaultWorld) -> dict[str, object]:
     }
     figures: dict[str, object] = {}
     for name, (begin, end) in faults.items():
-        used = await with_fault(world, name, begin, end)
+        used = await with_fault(world, name, begin, end, part=1 / 3)
         ledger = world.ledger
         assert {e.code for e in ledger.calls("fault")} >= {BUSY}, (name, ledger.codes("fault"))
         assert BUSY not in {e.code for e in ledger.calls("after")}, (name, ledger.codes("after"))

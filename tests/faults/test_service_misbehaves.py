@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from openplatform.lifetime import running
-from tests.faults.behaviours import DRIPS, GARBAGE, HUGE, SECRET_TEXT, gzip_bomb, resets, says
+from tests.faults.behaviours import DRIPS, GARBAGE, HUGE, SECRET_TEXT, gzip_bomb, in_turn, resets, says
 from tests.faults.ledger import Ledger, latency_ms, now
 from tests.faults.load import Kind, Load
 from tests.faults.report import report
@@ -104,10 +104,9 @@ async def test_u7_elsewhere(world: FaultWorld) -> None:
     """U7: a redirect to the metadata address or to one of our own ports is an isp error, and nobody connects there."""
     async with fake_service(Ledger()) as sink:
         targets = [b"http://169.254.169.254/latest/meta-data", b"http://127.0.0.1:%d/api/v1/users" % sink.port]
-        for target in targets:
-            answer = http_answer(b"{}", status=302, headers=b"Location: " + target + b"\r\n")
-            await misbehaving(world, {"redirect": says(answer, then_closes=False)})
-            assert errors_of(world.ledger, "redirect") == {15}, world.ledger.codes("fault")
+        answers = [http_answer(b"{}", status=302, headers=b"Location: " + target + b"\r\n") for target in targets]
+        await misbehaving(world, {"redirect": in_turn(*(says(answer, then_closes=False) for answer in answers))})
+        assert errors_of(world.ledger, "redirect") == {15}, world.ledger.codes("fault")
         assert sink.requests == sink.connections == 0
     report("U7", redirects=sum(e.code == 15 for e in world.ledger.calls("fault")), connects_elsewhere=0)
 

@@ -1,0 +1,118 @@
+"""Row R4: Redis comes back empty; admin_api brings catalogue, sessions and counters back before anything is counted."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
+from tests.faults.ledger import BUSY, now
+from tests.faults.load import Kind
+from tests.faults.report import report
+from tests.faults.world import FaultWorld, open_fault_world
+from tests.processes import ROOT, Running, serve
+from tests.servers import Redis, free_port
+
+EMAIL, PASSWORD = "admin@example.com", "a password of tests 1"
+LIMITED = 7
+LIMIT = 900
+SNAPSHOT_S = 10
+"""How often admin_api keeps the day's counters in its database."""
+
+
+@asynccontextmanager
+async def admin_of(
+    world: FaultWorld, database_url: str, folder: Path
+) -> AsyncIterator[tuple[Running, httpx.AsyncClient]]:
+    """admin_api over the world's Redis, and an operator who is signed in."""
+    environ = {
+        **world.environ, "PAILOU_ADMIN_DATABASE_URL": database_url, "PAILOU_ADMIN_EMAIL": EMAIL,
+        "PAILOU_ADMIN_PASSWORD": PASSWORD,
+    }  # fmt: skip
+    command = [sys.executable, "-m", "pailou", "db", "upgrade", "admin"]
+    environ_of_command = {"PATH": "/usr/bin:/bin", **environ}
+    await asyncio.to_thread(subprocess.run, command, cwd=ROOT, env=environ_of_command, capture_output=True, check=True)
+    async with (
+        serve("admin", free_port(), environ, folder, ready_path="/healthz") as admin,
+        httpx.AsyncClient(trust_env=False, timeout=20, base_url=f"{admin.url}/api/v1") as operator,
+    ):
+        token = (await operator.post("/login", json={"email": EMAIL, "password": PASSWORD})).json()["token"]
+        operator.headers["Authorization"] = f"Bearer {token}"
+        changed = await operator.put("/me/password", json={"old_password": PASSWORD, "new_password": PASSWORD + "!"})
+        operator.headers["Authorization"] = f"Bearer {changed.json()['token']}"
+        yield admin, operator
+
+
+async def app_of(operator: httpx.AsyncClient) -> Kind:
+    """An app with a day limit and an open API, made as an operator makes them; how to call it."""
+    customer = (await operator.post("/customers", json={"username": "isv"})).json()
+    body = {"cus_id": customer["id"], "corp_name": "ISV", "app_name": "ERP", "daily_limit": LIMIT}
+    app = (await operator.post("/apps", json=body)).json()
+    mapping = {
+        "gateway_api_name": "open.kept.get", "service_id": "echo-service", "inside_api_url": "/echo", "need_session": False,
+        "idempotents": True, "is_open": True,
+    }  # fmt: skip
+    made = await operator.post("/mappings", json=mapping)
+    assert made.is_success, made.text
+    return Kind("open.kept.get", app_key=app["app_key"], secret=app["app_secret"])
+
+
+async def test_r4_redis_comes_back_empty(
+    server_of: Callable[[type[Redis]], Redis], fresh_database: Callable[[str], str], vhost: str, folder: Path
+) -> None:
+    """R4: nobody is called unknown, nothing is counted before the day's counters are back, and what was saved is not given twice."""
+    redis = await asyncio.to_thread(server_of, Redis)
+    environ = {"PAILOU_WHEN_LIMITS_UNAVAILABLE": "deny"}
+    async with (
+        open_fault_world(redis, vhost, folder, environ=environ) as world,
+        admin_of(world, fresh_database("admin"), folder) as (_, operator),
+    ):
+        caller = await app_of(operator)
+        await asyncio.sleep(1.5)
+        load = world.begin(caller)
+        async with load.running():
+            await asyncio.sleep(3)
+        spent = world.ledger.admitted()
+        await asyncio.sleep(SNAPSHOT_S + 3)
+        load = world.begin(caller, fresh=False)
+        load.phase = "before"
+        async with load.running():
+            await asyncio.sleep(0.2)
+            load.enter("fault")
+            await asyncio.to_thread(redis.kill)
+            await asyncio.sleep(1)
+            await asyncio.to_thread(redis.start)
+            began = load.enter("empty")
+            snapshot = RedisQuotaSnapshot(world.client)
+            async with asyncio.timeout(20):
+                while not await complete(snapshot):
+                    await asyncio.sleep(0.05)
+            synced_s = now() - began
+            await asyncio.sleep(2)  # a store that failed is left alone for a second
+            load.enter("after")
+            await asyncio.sleep(max(3.0, world.times.after_s))
+        await world.records.settle()
+    ledger, verdict = world.ledger, world.ledger.check()
+    assert {entry.code for entry in ledger.calls()} <= {0, LIMITED, BUSY}, ledger.codes()
+    assert (verdict.lost, verdict.doubled, verdict.lost_logs) == (0, [], 0)
+    assert {entry.code for entry in ledger.calls("after")} <= {0, LIMITED}, ledger.codes("after")
+    # What was admitted since the last snapshot: the moment of load before the fault.
+    unsaved = sum(entry.code == 0 for entry in ledger.calls("before", "fault")) - spent
+    assert ledger.admitted() <= LIMIT + unsaved, ledger.codes()
+    assert LIMITED in {entry.code for entry in ledger.calls("after")}
+    assert synced_s < 5 + 3
+    report(
+        "R4", unknown_app=0, overshoot=max(0, ledger.admitted() - LIMIT), unsaved=unsaved, synced_s=round(synced_s, 1)
+    )
+
+
+async def complete(snapshot: RedisQuotaSnapshot) -> bool:
+    """Whether the counters are back; a connection from before the fault breaks once."""
+    try:
+        return await snapshot.is_complete()
+    except Exception:
+        return False
