@@ -20,7 +20,8 @@ from tests.faults.world import FaultWorld, all_ready, descriptors, open_fault_wo
 from tests.servers import Redis
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-SLOW_CALLERS = 5000 if times().is_full else 2000
+SLOW_CALLERS = min(5000 if times().is_full else 2000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 500)
+"""Fewer only where this process may not have as many connections."""
 HEAD_TIMEOUT_S = FrontBounds().head_timeout_s
 
 
