@@ -31,6 +31,7 @@ SILENCE_S = 5.0
 """A subscription that is silent this long is pinged; no answer within the same time means that it is dead."""
 _BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
+_NAMED_BY = {"app": "app_key", "route": "api_name", "param": "name"}
 _APPS = msgspec.json.Decoder(App)
 _ROUTES = msgspec.json.Decoder(Route)
 _PARAMS = msgspec.json.Decoder(SystemParam)
@@ -148,9 +149,17 @@ def _decode(
     for key, body in rows:
         name = key.decode()
         try:
-            decoded[name] = None if body is None else decoder.decode(body)
+            record = None if body is None else decoder.decode(body)
         except msgspec.DecodeError as error:
             broken.append(f"{kind} {name}: {error}")
+            continue
+        if record is not None:
+            own_name = getattr(record, _NAMED_BY[kind])
+            if own_name != name:
+                broken.append(f"{kind} {name}: calls itself {own_name}")
+                continue
+            name = own_name  # one string instead of two: of 100,000 records that is 7 MB
+        decoded[name] = record
     if broken:
         raise CatalogInvalid("; ".join(broken))
     return decoded

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import deque
+from typing import TYPE_CHECKING
 
-import fakeredis
+if TYPE_CHECKING:
+    import fakeredis
 
 
 class Embedded:
@@ -14,7 +16,11 @@ class Embedded:
     dead_charges: the same for charges; charge_turn: held by the one consumer that gets them.
     """
 
+    redis_server: "fakeredis.FakeServer"
+
     def __init__(self) -> None:
+        import fakeredis  # by the all-in-one alone: separate processes need not hold it
+
         self.redis_server = fakeredis.FakeServer(version=(7,))
         self.log_batches: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
         self.dead_letters: deque[tuple[str, bytes]] = deque(maxlen=1_000)

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-import fakeredis
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -37,6 +36,8 @@ async def open_redis(
             raise SettingsError(
                 "PAILOU_REDIS_URL: memory:// works in `pailou dev` only, since its data lives in one process"
             )
+        import fakeredis  # by the all-in-one alone
+
         client: Any = fakeredis.FakeAsyncRedis(server=embedded.redis_server)
     else:
         pool = BlockingConnectionPool.from_url(
