@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from order_service.clients import WarehouseClient
 from order_service.repository import Intent
 from order_service.service.errands import Errand, Wish
 from order_service.service.states import OrderState, check_move
@@ -22,16 +21,6 @@ def _same(intent: Intent, wish: Wish) -> bool:
     return True  # the first reason stays
 
 
-async def _release(warehouse: WarehouseClient, intent: Intent, deadline_s: float) -> None:
-    await warehouse.release(
-        vender_id=intent.vender_id,
-        order_id=intent.order_id,
-        app_key=intent.app_key,
-        request_id=intent.request_id,
-        deadline_s=deadline_s,
-    )
-
-
 def _columns(intent: Intent, now: datetime) -> Mapping[str, object]:
     return {}
 
@@ -43,7 +32,7 @@ CANCEL = Errand(
     check=_check,
     is_done=_is_done,
     same=_same,
-    ask=_release,
+    ask=lambda warehouse, intent, deadline_s: warehouse.release(intent, deadline_s),
     refusals=frozenset(),  # nothing held is fine
     columns=_columns,
     shown=(),

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from openplatform.errors import business_error
-from order_service.clients import WarehouseClient
 from order_service.repository import Intent
 from order_service.service.errands import Errand, Wish
 from order_service.service.states import OrderState, check_move
@@ -32,16 +31,6 @@ def _same(intent: Intent, wish: Wish) -> bool:
     return (intent.carrier, intent.waybill) == (wish.carrier, wish.waybill)
 
 
-async def _deduct(warehouse: WarehouseClient, intent: Intent, deadline_s: float) -> None:
-    await warehouse.deduct(
-        vender_id=intent.vender_id,
-        order_id=intent.order_id,
-        app_key=intent.app_key,
-        request_id=intent.request_id,
-        deadline_s=deadline_s,
-    )
-
-
 def _columns(intent: Intent, now: datetime) -> Mapping[str, object]:
     return {"carrier": intent.carrier, "carrier_id": intent.waybill, "outbound_date": now}
 
@@ -53,7 +42,7 @@ SHIP = Errand(
     check=_check,
     is_done=_is_done,
     same=_same,
-    ask=_deduct,
+    ask=lambda warehouse, intent, deadline_s: warehouse.deduct(intent, deadline_s),
     refusals=frozenset({"isv.stock-not-held"}),
     columns=_columns,
     shown=("carrier", "carrier_id"),

@@ -25,10 +25,10 @@ class BrokenWarehouse(WarehouseClient):
     def __init__(self, error: BaseException) -> None:
         self._error = error
 
-    async def release(self, **_: Any) -> NoReturn:
+    async def release(self, order: Any, deadline_s: float) -> NoReturn:
         raise self._error
 
-    async def deduct(self, **_: Any) -> NoReturn:
+    async def deduct(self, order: Any, deadline_s: float) -> NoReturn:
         raise self._error
 
 
