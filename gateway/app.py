@@ -27,7 +27,7 @@ from gateway.pipeline import build_batch, build_pipeline
 from gateway.resources import Peers, Resources
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
-from gateway.upstream import open_upstreams
+from gateway.upstream import dial_rules, open_upstreams
 from openplatform.adapters.backends import open_charge_publisher, open_log_publisher
 from openplatform.adapters.balances_redis import RedisBalances
 from openplatform.adapters.catalog_redis import RedisCatalogReader
@@ -69,7 +69,9 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         background = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
         directory = RedisServiceDirectory(background, clock)
         publisher = await stack.enter_async_context(open_log_publisher(settings.rabbitmq_url, embedded))
-        upstreams = await stack.enter_async_context(open_upstreams(directory, pinned=settings.service_addresses))
+        upstreams = await stack.enter_async_context(
+            open_upstreams(directory, pinned=settings.service_addresses, rules=dial_rules(settings))
+        )
 
         catalog = Catalog(
             RedisCatalogReader(background), Seal(settings.master_keys), platform_prefix=settings.platform_prefix

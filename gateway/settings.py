@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
+from openplatform.addresses import PRIVATE_NETWORKS
 from openplatform.env import Env, Network
 from openplatform.records import BreakerRules
 
 FILTER_POSITIONS = ("pre", "routing", "post", "error")
 """Where a filter of one's own can stand."""
 _FILTER = re.compile(rf"({'|'.join(FILTER_POSITIONS)})=[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_PORT = re.compile(r"[1-9]\d{0,4}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,12 @@ class GatewaySettings:
     """One API's calls at its service at once, in this process, unless the route says otherwise."""
     service_max_concurrency: int = 512
     """All APIs' calls at one service at once, in this process: room for two APIs that hang."""
+    service_networks: tuple[Network, ...] = PRIVATE_NETWORKS
+    """Where instances of services may be; addresses elsewhere are not dialled, whoever registered them."""
+    networks_of_services: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
+    """service_id → its own networks, in place of service_networks."""
+    store_ports: tuple[int, ...] = (3306, 5672, 6379, 9200)
+    """Ports that are dialled for no service, besides those of redis_url and rabbitmq_url: where our stores listen by default."""
     max_body_bytes: int = 10 * 1024 * 1024
     """The protocol's bound."""
     max_params: int = 256
@@ -83,6 +91,7 @@ class GatewaySettings:
         env = Env(environ, service="gateway")
         minute_limit = env.integer("DEFAULT_MINUTE_LIMIT", 0)
         when_down = env.choice("WHEN_LIMITS_UNAVAILABLE", "local", ("local", "deny"))
+        networks = env.named_networks("SERVICE_NETWORKS")
         settings = cls(
             redis_url=env.url(
                 "REDIS_URL", schemes=("redis", "rediss", "memory"), why="limits, sessions, configuration"
@@ -113,6 +122,12 @@ class GatewaySettings:
             ),
             api_max_concurrency=env.integer("API_MAX_CONCURRENCY", 256, low=1),
             service_max_concurrency=env.integer("SERVICE_MAX_CONCURRENCY", 512, low=1),
+            service_networks=networks.pop("", PRIVATE_NETWORKS),
+            networks_of_services=networks,
+            store_ports=tuple(
+                int(port)
+                for port in env.words("STORE_PORTS", "3306,5672,6379,9200", pattern=_PORT, rule="must be port numbers")
+            ),
             max_body_bytes=env.integer("MAX_BODY_BYTES", 10 * 1024 * 1024, low=1024),
             max_params=env.integer("MAX_PARAMS", 256, low=16, high=4096),
             max_batch_calls=env.integer("MAX_BATCH_CALLS", 20, low=1, high=100),

@@ -5,6 +5,11 @@ from collections.abc import Iterable
 
 from openplatform.env import Network
 
+PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(cidr)
+    for cidr in ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+)
+"""Loopback, and the private networks of RFC 1918 and RFC 4193."""
 _MAX_FORWARDED_CHARS = 1024
 _MAPPED_BITS = 96
 """An IPv4 address inside IPv6 stands in the last 32 of 128 bits: ::ffff:10.0.0.5."""

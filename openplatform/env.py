@@ -115,6 +115,19 @@ class Env:
             name, default, lambda raw: tuple(ipaddress.ip_network(w.strip()) for w in raw.split(",") if w.strip()), ()
         )
 
+    def named_networks(self, name: str) -> dict[str, tuple[Network, ...]]:
+        """`10.0.0.0/8,order-service=10.1.0.0/16|10.2.0.0/16`: networks by the name before them, "" for those without one."""
+
+        def parse(raw: str) -> dict[str, tuple[Network, ...]]:
+            found: dict[str, tuple[Network, ...]] = {}
+            for word in (word.strip() for word in raw.split(",") if word.strip()):
+                named, _, cidrs = word.rpartition("=")
+                networks = tuple(ipaddress.ip_network(cidr.strip()) for cidr in cidrs.split("|"))
+                found[named.strip()] = (*found.get(named.strip(), ()), *networks)
+            return found
+
+        return self._read(name, "", parse, {})
+
     def time_zone(self, name: str = "TIME_ZONE", default: str = "Asia/Shanghai") -> ZoneInfo:
         def parse(raw: str) -> ZoneInfo:
             try:

@@ -2,6 +2,16 @@
 
 from gateway.upstream.answer import UpstreamAnswer, UpstreamBounds
 from gateway.upstream.budget import RetryBudget
+from gateway.upstream.dialling import DialRules, dial_rules, store_ports
 from gateway.upstream.upstreams import Upstreams, open_upstreams
 
-__all__ = ["RetryBudget", "UpstreamAnswer", "UpstreamBounds", "Upstreams", "open_upstreams"]
+__all__ = [
+    "DialRules",
+    "RetryBudget",
+    "UpstreamAnswer",
+    "UpstreamBounds",
+    "Upstreams",
+    "dial_rules",
+    "open_upstreams",
+    "store_ports",
+]

@@ -6,6 +6,7 @@ from random import random
 
 from gateway.upstream.answer import UpstreamBounds
 from gateway.upstream.budget import RetryBudget
+from gateway.upstream.dialling import DialRules
 from gateway.upstream.pool import ConnectionPool
 from openplatform.records import Instance
 
@@ -37,11 +38,18 @@ class Member:
 class Balancer:
     """The instances of one service_id."""
 
-    def __init__(self, service_id: str, bounds: UpstreamBounds, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        service_id: str,
+        bounds: UpstreamBounds,
+        loop: asyncio.AbstractEventLoop,
+        rules: DialRules | None = None,
+    ) -> None:
         self.service_id = service_id
         self.budget = RetryBudget()
         self._bounds = bounds
         self._loop = loop
+        self._rules = rules or DialRules()
         self._members: list[Member] = []
         self._some_are_aside = False
 
@@ -57,9 +65,7 @@ class Balancer:
         for instance in {instance.address: instance for instance in instances}.values():
             member = known.pop(instance.address, None)
             if member is None:
-                member = Member(
-                    instance.address, ConnectionPool(instance.host, instance.port, self._bounds, self._loop)
-                )
+                member = Member(instance.address, self._pool(instance))
             grown = min(1.0, max(_SMALLEST_GROWTH, (now_ms - instance.started_at_ms) / (GROWTH_S * 1000)))
             member.weight = max(1, instance.weight) * grown
             members.append(member)
@@ -67,6 +73,11 @@ class Balancer:
         self._some_are_aside = any(member.aside_until for member in members)
         for member in known.values():
             member.pool.close()
+
+    def _pool(self, instance: Instance) -> ConnectionPool:
+        return ConnectionPool(
+            instance.host, instance.port, self._bounds, self._loop, service_id=self.service_id, rules=self._rules
+        )
 
     def choose(self, now: float, tried: Collection[Member] = ()) -> Member | None:
         """An instance for the next attempt, not one of those tried; None when there is none. now: loop time."""

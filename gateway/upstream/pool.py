@@ -1,23 +1,39 @@
 """The kept connections to one address: taken for one exchange, given back after it, bounded in number and in idle time."""
 
 import asyncio
+import logging
 from contextlib import suppress
 
 from gateway.upstream.answer import UpstreamBounds
 from gateway.upstream.connection import Connection
+from gateway.upstream.dialling import DialRules
 from gateway.upstream.failures import NotConnected
 from gateway.upstream.heads import KnownHeads
 
+log = logging.getLogger(__name__)
+
 
 class ConnectionPool:
-    """Connections to host:port. Used from one event loop only."""
+    """Connections to host:port, as far as the rules permit them for the service. Used from one event loop only."""
 
-    def __init__(self, host: str, port: int, bounds: UpstreamBounds, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        bounds: UpstreamBounds,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        service_id: str = "",
+        rules: DialRules | None = None,
+    ) -> None:
         self.bounds = bounds
         self.heads = KnownHeads()
         self._host = host
         self._port = port
         self._loop = loop
+        self._service_id = service_id
+        self._rules = rules or DialRules()
+        self._has_complained = False
         self._all: set[Connection] = set()
         self._idle: list[Connection] = []  # the longest idle first; taken from the end, so that few stay warm
         self._dialling = 0
@@ -54,9 +70,7 @@ class ConnectionPool:
         ends = min(deadline, self._loop.time() + self.bounds.connect_timeout_s)
         try:
             async with asyncio.timeout_at(ends):
-                _, connection = await self._loop.create_connection(
-                    lambda: Connection(self, self._loop), self._host, self._port
-                )
+                connection = await self._connect()
         except TimeoutError:
             raise NotConnected("no connection in time", is_late=ends == deadline) from None
         except OSError as error:
@@ -68,6 +82,25 @@ class ConnectionPool:
             self._all.discard(connection)
             raise NotConnected("the connection was closed at once")
         return connection
+
+    async def _connect(self) -> Connection:
+        """Tries the addresses that the host stands for, in turn; raises OSError."""
+        addresses = await self._rules.addresses(self._service_id, self._host, self._port)
+        if not addresses:
+            if not self._has_complained:
+                self._has_complained = True
+                log.error(
+                    "%s:%d of %s is not dialled: outside PAILOU_SERVICE_NETWORKS, or never allowed",
+                    self._host, self._port, self._service_id,
+                )  # fmt: skip
+            raise PermissionError("the address may not be dialled")
+        for address in addresses[:-1]:
+            with suppress(OSError):
+                return (await self._loop.create_connection(self._new, address, self._port))[1]
+        return (await self._loop.create_connection(self._new, addresses[-1], self._port))[1]
+
+    def _new(self) -> Connection:
+        return Connection(self, self._loop)
 
     def give_back(self, connection: Connection) -> None:
         """Keeps a connection whose exchange is complete."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway.upstream.answer import UpstreamBounds
 from gateway.upstream.balancer import Balancer
+from gateway.upstream.dialling import DialRules, is_numeric
 from openplatform.errors import PlatformUnavailable, SettingsError
 from openplatform.ports import ServiceDirectory
 from openplatform.records import Instance
@@ -22,11 +23,22 @@ class Services:
     answer, its last known instances stay."""
 
     def __init__(
-        self, directory: ServiceDirectory, pinned: Mapping[str, Sequence[str]], bounds: UpstreamBounds
+        self,
+        directory: ServiceDirectory,
+        pinned: Mapping[str, Sequence[str]],
+        bounds: UpstreamBounds,
+        rules: DialRules | None = None,
     ) -> None:
         self._directory = directory
         self._bounds = bounds
+        self._rules = rules or DialRules()
         self._pinned = {service_id: _parsed(service_id, addresses) for service_id, addresses in pinned.items()}
+        for instance in (instance for instances in self._pinned.values() for instance in instances):
+            if is_numeric(instance.host) and not self._rules.permit(instance.service_id, instance.host, instance.port):
+                raise SettingsError(
+                    f"the address {instance.address} of {instance.service_id} is outside PAILOU_SERVICE_NETWORKS, "
+                    "a store's, or one that is never dialled"
+                )
         self._balancers: dict[str, Balancer] = {}
         self._lookups: dict[str, asyncio.Task[Balancer]] = {}
         self._directory_is_down = False
@@ -92,7 +104,7 @@ class Services:
             lookup.exception()  # whoever waited has it; without a waiter asyncio would report it as lost
 
     def _new(self, service_id: str) -> Balancer:
-        return Balancer(service_id, self._bounds, asyncio.get_running_loop())
+        return Balancer(service_id, self._bounds, asyncio.get_running_loop(), self._rules)
 
 
 def _parsed(service_id: str, addresses: Sequence[str]) -> list[Instance]:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 from gateway.upstream.answer import UpstreamAnswer, UpstreamBounds
 from gateway.upstream.budget import RetryBudget
+from gateway.upstream.dialling import DialRules
 from gateway.upstream.failures import AttemptFailed, AttemptLate, ServiceBusy
 from gateway.upstream.persistence import BUSY_STATUSES, Persistence
 from gateway.upstream.services import Services
@@ -20,7 +21,8 @@ from openplatform.ports import ServiceDirectory
 class Upstreams:
     """Calls services by service_id. One per process and event loop.
 
-    directory: who is running; pinned: service_id → fixed `host:port` addresses, which win over the directory.
+    directory: who is running; pinned: service_id → fixed `host:port` addresses, which win over the directory;
+    rules: where connections may go. Raises SettingsError for fixed addresses that cannot be read or may not be dialled.
     """
 
     def __init__(
@@ -29,8 +31,9 @@ class Upstreams:
         *,
         pinned: Mapping[str, Sequence[str]] | None = None,
         bounds: UpstreamBounds | None = None,
+        rules: DialRules | None = None,
     ) -> None:
-        self._services = Services(directory, pinned or {}, bounds or UpstreamBounds())
+        self._services = Services(directory, pinned or {}, bounds or UpstreamBounds(), rules)
         self._loop = asyncio.get_running_loop()
 
     async def call(
@@ -109,9 +112,10 @@ async def open_upstreams(
     *,
     pinned: Mapping[str, Sequence[str]] | None = None,
     bounds: UpstreamBounds | None = None,
+    rules: DialRules | None = None,
 ) -> AsyncIterator[Upstreams]:
     """Upstreams with their background refresh."""
-    upstreams = Upstreams(directory, pinned=pinned, bounds=bounds)
+    upstreams = Upstreams(directory, pinned=pinned, bounds=bounds, rules=rules)
     refreshing = asyncio.create_task(upstreams.refresh_forever(), name="refresh of service instances")
     try:
         yield upstreams
