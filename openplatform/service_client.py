@@ -1,4 +1,4 @@
-"""How our own services call each other: instances from the directory, a deadline over everything, reads tried twice.
+"""How our own services call each other: instances from the directory, a deadline over everything, reads tried twice, a breaker.
 
 The gateway's forwarding path has a faster client of its own (gateway/upstream); this one serves admin_api → log_indexer and
 monitor, order_service → warehouse_service, monitor → log_indexer.
@@ -6,6 +6,7 @@ monitor, order_service → warehouse_service, monitor → log_indexer.
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 import orjson
 
+from openplatform.breaker import REFUSED, Breaker
 from openplatform.errors import (
     REMOTE_CONNECTION_ERROR,
     REMOTE_PARSE_ERROR,
@@ -20,6 +22,7 @@ from openplatform.errors import (
     REMOTE_TIMEOUT,
     REMOTE_UNAVAILABLE,
     OpenPlatformError,
+    UpstreamFailed,
     business_error,
 )
 from openplatform.ports import ServiceDirectory
@@ -33,7 +36,8 @@ class ServiceClient:
     """Calls services by their service_id.
 
     directory: who is running; pinned: service_id → fixed `host:port` addresses, which win over the directory; internal_key: sent
-    as X-Internal-Key. Raises UpstreamFailed (unreachable, too late, unreadable) and ServiceRejected (the service's business no).
+    as X-Internal-Key. Each service has a breaker in this process. Raises UpstreamFailed (unreachable, too late, unreadable, not asked
+    because it fails) and ServiceRejected (the service's business no).
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class ServiceClient:
         self._directory = directory
         self._internal_key = internal_key
         self._pinned = pinned or {}
+        self._breakers: dict[str, Breaker] = {}
 
     async def get(
         self,
@@ -88,6 +93,38 @@ class ServiceClient:
         headers: Mapping[str, str] | None,
         deadline_s: float,
     ) -> dict[str, Any]:
+        breaker = self._breakers.get(service_id)
+        if breaker is None:
+            breaker = self._breakers[service_id] = Breaker(f"client of {service_id}")
+        started = time.monotonic()
+        permit = breaker.enter(started)
+        if permit == REFUSED:
+            pause_s = int(breaker.retry_after_s(started)) + 1
+            raise REMOTE_UNAVAILABLE(f"{service_id} fails and is not asked at the moment", retry_after_s=pause_s)
+        try:
+            status, body = await self._ask(method, service_id, path, params, content, headers, deadline_s)
+        except UpstreamFailed:
+            now = time.monotonic()
+            breaker.failed(permit, now, now - started)
+            raise
+        except BaseException:
+            breaker.given_up(permit)
+            raise
+        now = time.monotonic()
+        (breaker.failed if status >= 500 else breaker.succeeded)(permit, now, now - started)
+        return _understand(service_id, status, body)
+
+    async def _ask(
+        self,
+        method: str,
+        service_id: str,
+        path: str,
+        params: httpx.QueryParams | None,
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
+        deadline_s: float,
+    ) -> tuple[int, bytes]:
+        """The status and body of the first instance that gives an answer worth having; raises UpstreamFailed."""
         repeatable = method != "POST once"
         loop = asyncio.get_running_loop()
         ends = loop.time() + deadline_s
@@ -117,7 +154,7 @@ class ServiceClient:
                 )
             else:
                 if status not in _TRY_ANOTHER:
-                    return _understand(service_id, status, body)
+                    return status, body
                 failure = REMOTE_UNAVAILABLE(f"{service_id} answered {status}")
             if not repeatable:
                 break
