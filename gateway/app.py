@@ -129,6 +129,7 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             sessions=sessions,
             quota=RedisQuotaCounter(hot, clock, settings.time_zone, wire=wire),
             answers=answers,
+            balances=RedisBalances(hot),
             signatures=RedisUsedSignatures(hot, wire=wire),
             local_quota=MemoryQuotaCounter(clock, settings.time_zone),
             peers=peers,

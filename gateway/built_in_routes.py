@@ -16,6 +16,7 @@ _APIS: dict[str, tuple[str, str | None, str]] = {
         None,
         '{"quotas":[{"period":"day","used":3,"reset_time":"2026-08-01 00:00:00","limit":1000,"remaining":997}]}',
     ),
+    "app.balance.get": ("本应用所属客户可用的余额，单位为分。", None, '{"spendable_fen":16800}'),
     "api.list": (
         "本应用可以调用的接口，按名称排序，分页。",
         _PAGE,

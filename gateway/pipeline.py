@@ -144,7 +144,7 @@ def build_pipeline(r: Resources, s: GatewaySettings, own: OwnFilters) -> Pipelin
             ),
         ),
         routing=(
-            AnswerBuiltIn(r.catalog, r.quota, r.clock, default_minute_limit=s.default_minute_limit),
+            AnswerBuiltIn(r.catalog, r.quota, r.balances, r.clock, default_minute_limit=s.default_minute_limit),
             *own.routing,
             AnswerFromCache(r.answers),
             GuardReplay(r.signatures, window_s=s.timestamp_window_s),

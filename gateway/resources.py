@@ -14,7 +14,7 @@ from gateway.metrics import GatewayMetrics
 from gateway.sessions import Sessions
 from gateway.upstream import Upstreams
 from openplatform.errors import PlatformUnavailable
-from openplatform.ports import Clock, QuotaCounter, ServiceDirectory, UsedSignatures
+from openplatform.ports import Balances, Clock, QuotaCounter, ServiceDirectory, UsedSignatures
 from openplatform.records import CallLog
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ class Resources:
     sessions: Sessions
     quota: QuotaCounter
     answers: AnswerCache
+    balances: Balances
     signatures: UsedSignatures
     local_quota: QuotaCounter
     peers: Peers

@@ -8,32 +8,42 @@ import orjson
 
 from gateway.call import Call
 from gateway.catalog import Catalog
-from openplatform.errors import INVALID_ARGUMENT
-from openplatform.ports import Clock, QuotaCounter
+from openplatform.errors import INVALID_ARGUMENT, PLATFORM_UNAVAILABLE
+from openplatform.ports import Balances, Clock, QuotaCounter
 from openplatform.protocol.timestamps import format_timestamp
-from openplatform.records import Route
+from openplatform.records import Grant, QuotaUse, Route
 
 MINUTE_S = 61
 """After so many seconds without a call no call counts in the sliding minute any more."""
 MAX_PAGE_SIZE = 200
+MAX_GRANTS = 200
+"""Granted APIs whose limits are told; each costs a look into Redis."""
 
 
 class AnswerBuiltIn:
-    """open.time.get, open.app.quota.get, open.api.list, and the same under the platform's prefix.
+    """open.time.get, open.app.quota.get, open.app.balance.get, open.api.list, and the same under the platform's prefix.
 
     default_minute_limit: for apps without one of their own, as the limits have it.
     """
 
     def __init__(
-        self, catalog: Catalog, quota: QuotaCounter, clock: Clock, *, default_minute_limit: int | None
+        self,
+        catalog: Catalog,
+        quota: QuotaCounter,
+        balances: Balances,
+        clock: Clock,
+        *,
+        default_minute_limit: int | None,
     ) -> None:
         self._catalog = catalog
         self._quota = quota
+        self._balances = balances
         self._clock = clock
         self._default_minute_limit = default_minute_limit
         self._answers: dict[str, Callable[[Call], Awaitable[dict[str, Any]]]] = {
             "time.get": self._time,
             "app.quota.get": self._quotas,
+            "app.balance.get": self._balance,
             "api.list": self._apis,
         }
 
@@ -54,12 +64,23 @@ class AnswerBuiltIn:
         (use,) = await self._quota.used([app.app_key])
         now = self._clock.now()
         minute_limit = self._default_minute_limit if app.minute_limit is None else app.minute_limit
-        return {
-            "quotas": [
-                _quota("day", app.daily_limit, use.day_used, now + use.day_reset_s),
-                _quota("minute", minute_limit, use.minute_used, now + (MINUTE_S if use.minute_used else 0)),
-            ]
-        }
+        quotas = [_day(app.daily_limit, use, now), _minute(minute_limit, use, now)]
+        limited = sorted(name for name, grant in app.grants.items() if _is_limited(grant))[:MAX_GRANTS]
+        for name, use in zip(limited, await self._quota.used_at(app.app_key, limited), strict=True):
+            grant = app.grants[name]
+            if grant.daily_limit is not None:
+                quotas.append({"api_name": name, **_day(grant.daily_limit, use, now)})
+            if grant.minute_limit is not None:
+                quotas.append({"api_name": name, **_minute(grant.minute_limit, use, now)})
+        return {"quotas": quotas}
+
+    async def _balance(self, call: Call) -> dict[str, Any]:
+        """Raises PlatformUnavailable when Redis does not answer, or does not know the balance yet."""
+        assert call.app is not None
+        (spendable,) = await self._balances.spendable([call.app.app.customer_id])
+        if spendable is None:
+            raise PLATFORM_UNAVAILABLE()
+        return {"spendable_fen": spendable}
 
     async def _apis(self, call: Call) -> dict[str, Any]:
         assert call.app is not None
@@ -92,9 +113,21 @@ def _is_callable(catalog: Catalog, name: str) -> bool:
     return entry is not None and entry.route.enabled and not entry.route.is_open
 
 
-def _quota(period: str, limit: int | None, used: int, reset_at: float, **what: str) -> dict[str, Any]:
+def _is_limited(grant: Grant) -> bool:
+    return grant.daily_limit is not None or grant.minute_limit is not None
+
+
+def _day(limit: int | None, use: QuotaUse, now: float) -> dict[str, Any]:
+    return _quota("day", limit, use.day_used, now + use.day_reset_s)
+
+
+def _minute(limit: int | None, use: QuotaUse, now: float) -> dict[str, Any]:
+    return _quota("minute", limit, use.minute_used, now + (MINUTE_S if use.minute_used else 0))
+
+
+def _quota(period: str, limit: int | None, used: int, reset_at: float) -> dict[str, Any]:
     """One limit; without limit and remaining when there is none."""
-    quota: dict[str, Any] = {**what, "period": period, "used": used, "reset_time": format_timestamp(reset_at)}
+    quota: dict[str, Any] = {"period": period, "used": used, "reset_time": format_timestamp(reset_at)}
     if limit is not None:
         quota |= {"limit": limit, "remaining": max(0, limit - used)}
     return quota

@@ -85,8 +85,14 @@ class MemoryQuotaCounter:
         )  # fmt: skip
 
     async def used(self, app_keys: Sequence[str]) -> Sequence[QuotaUse]:
+        return self._read([(app_key,) for app_key in app_keys])
+
+    async def used_at(self, app_key: str, api_names: Sequence[str]) -> Sequence[QuotaUse]:
+        return self._read([(app_key, api_name) for api_name in api_names])
+
+    def _read(self, keys: Sequence[tuple[str, ...]]) -> list[QuotaUse]:
         now, name, reset = self._moment()
-        uses = [self._uses.get((app_key,)) or _Use() for app_key in app_keys]
+        uses = [self._uses.get(key) or _Use() for key in keys]
         for use in uses:
             use.bring_up_to(now, name)
         return [QuotaUse(day_used=u.day_used, minute_used=len(u.moments), day_reset_s=reset) for u in uses]

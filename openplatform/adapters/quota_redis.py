@@ -80,13 +80,19 @@ class RedisQuotaCounter:
         return verdict
 
     async def used(self, app_keys: Sequence[str]) -> Sequence[QuotaUse]:
-        if not app_keys:
+        return await self._read([APP_QUOTA_PREFIX + app_key for app_key in app_keys])
+
+    async def used_at(self, app_key: str, api_names: Sequence[str]) -> Sequence[QuotaUse]:
+        return await self._read([f"{GRANT_QUOTA_PREFIX}{app_key}:{api_name}" for api_name in api_names])
+
+    async def _read(self, keys: Sequence[str]) -> list[QuotaUse]:
+        if not keys:
             return []
         with redis_errors():
             async with self._client.pipeline(transaction=False) as pipe:
                 pipe.time()
-                for app_key in app_keys:
-                    pipe.hgetall(APP_QUOTA_PREFIX + app_key)
+                for key in keys:
+                    pipe.hgetall(key)
                 (seconds, _), *rows = await pipe.execute()
         days = self._days.around(int(seconds))
         return [_use(row, int(seconds), days) for row in rows]

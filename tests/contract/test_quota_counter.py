@@ -130,6 +130,16 @@ async def test_a_second_is_reached_exactly(quota: QuotaCounter) -> None:
     assert False in passed[first_refusal:]
 
 
+async def test_what_an_app_used_of_an_api(quota: QuotaCounter) -> None:
+    """Where its grant has limits; each API for itself, nothing for those that were never called."""
+    for _ in range(3):
+        await quota.admit(ask("one", "open.a.get", grant_daily_limit=9))
+    await quota.admit(ask("two", "open.a.get", grant_minute_limit=9))
+    uses = await quota.used_at("one", ["open.b.get", "open.a.get"])
+    assert [(use.day_used, use.minute_used) for use in uses] == [(0, 0), (3, 3)]
+    assert list(await quota.used_at("one", [])) == []
+
+
 async def test_an_api_counts_over_all_apps_and_a_grant_does_not(quota: QuotaCounter) -> None:
     """Two apps share an API's limit; each has its own at an API, and none is touched by another API."""
     assert (await quota.admit(ask("one", api_daily_limit=2, grant_daily_limit=1))).admitted

@@ -41,6 +41,16 @@ def _charges(world: World) -> Iterator[Charge]:
 
 
 @BOTH_DOORS
+async def test_an_app_may_ask_what_is_left(world: World) -> None:
+    """open.app.balance.get: what the customer can spend now; before the balance is known, error 10."""
+    assert await world.error(world.signed("open.app.balance.get")) == (10, "isp.platform-unavailable")
+    await priced(world, 100)
+    await world.call(world.signed("open.dear.get"))
+    answer = (await world.call(world.signed("open.app.balance.get"))).json()
+    assert answer["open_app_balance_get_response"]["spendable_fen"] == 70
+
+
+@BOTH_DOORS
 async def test_an_answer_is_charged_until_the_balance_is_spent(world: World) -> None:
     """Three answers for 30 fen out of 100, then code 11 without a service call; the charges name call, app, API and customer."""
     balances = await priced(world, 100)

@@ -15,13 +15,20 @@ from tests.unit.gateway.filters.calls import StoppedClock, a_call, app_entry, ro
 from tests.unit.gateway.filters.catalogs import a_catalog
 
 
+class Balance:
+    """Customer 1 has 5 yuan left, nobody else is known."""
+
+    async def spendable(self, customer_ids):
+        return [500 if customer_id == 1 else None for customer_id in customer_ids]
+
+
 async def answered(api_name: str, *routes, params: dict[str, str] | None = None, uses: int = 0, **app: object) -> dict:
     """What the built-in API answers to an app, before the envelope."""
     catalog = await a_catalog(*routes)
     quota = MemoryQuotaCounter(StoppedClock(), ZoneInfo("Asia/Shanghai"))
     for _ in range(uses):
         await quota.admit(QuotaRequest(app_key="1023", api_name="x", daily_limit=None, minute_limit=None))
-    stage = AnswerBuiltIn(catalog, quota, StoppedClock(), default_minute_limit=50)
+    stage = AnswerBuiltIn(catalog, quota, Balance(), StoppedClock(), default_minute_limit=50)
     call = a_call(params, app=app_entry(**app), route=catalog.routes[api_name])
     waiting = stage(call)
     assert waiting is not None
@@ -32,7 +39,7 @@ async def answered(api_name: str, *routes, params: dict[str, str] | None = None,
 async def test_a_services_call_passes_by() -> None:
     """Nothing to wait for, nothing answered."""
     quota = MemoryQuotaCounter(StoppedClock(), ZoneInfo("Asia/Shanghai"))
-    stage = AnswerBuiltIn(await a_catalog(), quota, StoppedClock(), default_minute_limit=None)
+    stage = AnswerBuiltIn(await a_catalog(), quota, Balance(), StoppedClock(), default_minute_limit=None)
     assert stage(a_call(route=route_entry())) is None
 
 
@@ -51,6 +58,22 @@ async def test_quota() -> None:
     assert used_up["remaining"] == 0
 
 
+async def test_quota_of_grants() -> None:
+    """Granted APIs with limits of their own follow, by name; a period without a limit is left out."""
+    grants = {"open.b.get": Grant(minute_limit=4), "open.a.get": Grant(daily_limit=9), "open.c.get": Grant()}
+    *_, first, second = (await answered("open.app.quota.get", uses=3, grants=grants))["quotas"]
+    assert (first["api_name"], first["period"], first["limit"], first["remaining"]) == ("open.a.get", "day", 9, 9)
+    assert (second["api_name"], second["period"], second["used"]) == ("open.b.get", "minute", 0)
+
+
+async def test_balance() -> None:
+    """What the app's customer can spend, in fen; a balance that the store does not know is a fault of ours."""
+    assert await answered("taobao.app.balance.get", customer_id=1) == {"spendable_fen": 500}
+    with pytest.raises(OpenPlatformError) as refused:
+        await answered("open.app.balance.get", customer_id=2)
+    assert refused.value.code == 10
+
+
 async def test_list() -> None:
     """Open APIs and granted ones, built-in ones among them, by name; neither disabled ones nor those of others."""
     routes = [
@@ -62,12 +85,12 @@ async def test_list() -> None:
     grants = {"open.a.get": Grant(), "open.gone.get": Grant(), "open.b.get": Grant()}
     answer = await answered("open.api.list", *routes, grants=grants, params={"page_size": "2"})
     assert [api["api_name"] for api in answer["apis"]] == ["open.a.get", "open.api.list"]
-    assert (answer["total_results"], answer["page_no"], answer["page_size"]) == (8, 1, 2)
+    assert (answer["total_results"], answer["page_no"], answer["page_size"]) == (10, 1, 2)
     assert answer["apis"][0] == {
         "api_name": "open.a.get", "description": "", "group": "", "version": "2", "needs_session": True, "price_fen": 5,
         "deprecated": True,
     }  # fmt: skip
-    last = await answered("open.api.list", *routes, grants=grants, params={"page_size": "3", "page_no": "3"})
+    last = await answered("open.api.list", *routes, grants=grants, params={"page_size": "4", "page_no": "3"})
     assert [api["api_name"] for api in last["apis"]] == ["taobao.app.quota.get", "taobao.time.get"]
     assert (await answered("open.api.list", params={"page_no": "9"}))["apis"] == []
 
