@@ -5,8 +5,9 @@ from xml.sax.saxutils import escape
 
 # https://www.w3.org/TR/xml/#charsets
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NOT_IN_NAMES = re.compile("[^A-Za-z0-9_.\u4e00-\u9fff-]")
-_STARTS_NAME = re.compile("[A-Za-z_\u4e00-\u9fff]")
+# Up to U+9FA5: later ideographs are no letters to readers that keep to the first editions of XML 1.0, as expat does.
+_NOT_IN_NAMES = re.compile("[^A-Za-z0-9_.\u4e00-\u9fa5-]")
+_STARTS_NAME = re.compile("[A-Za-z_\u4e00-\u9fa5]")
 
 
 def declaration() -> str:
