@@ -32,12 +32,16 @@ class Landing(NamedTuple):
 
 
 class Flight:
-    """One key on its way. by: its first call; is_ours: the store told that call to ask the service; stale: an answer whose time is
-    over, b"" = none; landed: None = the first call gave up, another should try."""
+    """One key on its way.
 
-    __slots__ = ("by", "is_ours", "key", "landed", "stale")
+    body: what the service answered; by: its first call; is_ours: the store told that call to ask the service; stale: an answer
+    whose time is over, b"" = none; landed: None = the first call gave up, another should try.
+    """
+
+    __slots__ = ("body", "by", "is_ours", "key", "landed", "stale")
 
     def __init__(self, key: str, by: str) -> None:
+        self.body = b""
         self.key = key
         self.by = by
         self.is_ours = False

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gateway.call import Call, Filter
 from gateway.filters.answer_built_in import AnswerBuiltIn
-from gateway.filters.answer_from_cache import AnswerFromCache, LandFlight, ServeStale
+from gateway.filters.answer_from_cache import AnswerFromCache, LandFlight, NoteAnswer, ServeStale
 from gateway.filters.authenticate_session import AuthenticateSession
 from gateway.filters.check_permission import CheckPermission
 from gateway.filters.count_call import CountCall
@@ -149,6 +149,7 @@ def build_pipeline(r: Resources, s: GatewaySettings, own: OwnFilters) -> Pipelin
             AnswerFromCache(r.answers),
             GuardReplay(r.signatures, window_s=s.timestamp_window_s),
             InvokeService(r.upstreams, r.guards, internal_key=s.internal_keys[0]),
+            NoteAnswer(),
         ),
         post=(*own.post, RenderAnswer()),
         error=(GiveSignatureBack(r.signatures), ServeStale(r.answers), *own.error, RenderError()),

@@ -41,6 +41,14 @@ class AnswerFromCache:
         call.stale_body = flight.stale
 
 
+class NoteAnswer:
+    """Keeps the answer as it came: what an operator's own filters make of it is for one call, and made again for the next."""
+
+    def __call__(self, call: Call) -> None:
+        if call.flight is not None:
+            call.flight.body = call.service_body
+
+
 class ServeStale:
     """The service failed, or its breaker is open: an answer whose time is over is better than none, and says what it is."""
 
@@ -69,7 +77,7 @@ class LandFlight:
         assert call.route is not None
         landing: Landing | None
         if call.error is None:
-            landing = Landing(call.service_body, fallback=call.fallback, is_kept=call.cached)
+            landing = Landing(flight.body or call.stale_body, fallback=call.fallback, is_kept=call.cached)
         elif call.given_up:
             landing = None
         else:

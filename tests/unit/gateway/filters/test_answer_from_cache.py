@@ -6,7 +6,7 @@ import pytest
 
 from gateway.answer_cache import AnswerCache
 from gateway.call import Call
-from gateway.filters.answer_from_cache import AnswerFromCache, LandFlight, ServeStale
+from gateway.filters.answer_from_cache import AnswerFromCache, LandFlight, NoteAnswer, ServeStale
 from openplatform.errors import PLATFORM_UNAVAILABLE, REMOTE_UNAVAILABLE, SERVICE_REJECTED, OpenPlatformError
 from openplatform.records import CacheFind, Grant
 from openplatform.web import SystemClock
@@ -51,6 +51,7 @@ class World:
         self.store = store or Store()
         self.cache = AnswerCache(self.store, SystemClock(), stale_s=300, max_bytes=max_bytes)
         self.asked = 0
+        self.own_filter = b""
         self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._count = 0
 
@@ -78,6 +79,9 @@ class World:
                 if not call.service_body:
                     self.asked += 1
                     call.service_body = await asyncio.shield(self.answer)
+                NoteAnswer()(call)
+                if self.own_filter:
+                    call.service_body += self.own_filter
             except OpenPlatformError as error:
                 call.error = error
                 ServeStale(self.cache)(call)
@@ -232,3 +236,14 @@ async def test_large_answers_are_not_kept() -> None:
     await world.run(world.call())
     await world.cache.finish()
     assert (world.store.fresh, world.store.asking) == ({}, {})
+
+
+async def test_what_an_own_filter_makes_of_an_answer_is_not_kept() -> None:
+    """It changes each call's answer once, whether that came from the service, from another call or from the store."""
+    world = World()
+    world.own_filter = b" "
+    world.answer.set_result(b"{}")
+    assert await asyncio.gather(world.run(world.call()), world.run(world.call())) == [b"{} "] * 2
+    await world.cache.finish()
+    assert await world.run(world.call()) == b"{} "
+    assert list(world.store.fresh.values()) == [b"{}"]
