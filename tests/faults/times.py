@@ -32,5 +32,6 @@ def times() -> Times:
     """As the environment says; without it short ones."""
     total_s = float(os.environ.get(LOAD_S) or 0)
     if total_s:
-        return Times(total_s / 3, total_s / 3, total_s / 3, 3000, True)
+        is_full = total_s >= 30  # below it a deadline of 3 s would leave no time for what follows it
+        return Times(total_s / 3, total_s / 3, total_s / 3, 3000 if is_full else 1000, is_full)
     return Times(1.0, 3.0, 1.5, 1000, False)
