@@ -21,7 +21,9 @@ from tests.servers import Redis
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OTHER = "open.other.get"
 OPEN_S = BreakerRules().open_s if times().is_full else 1.0
-RULES = BreakerRules(open_s=OPEN_S)
+WINDOW_S = BreakerRules().window_s if times().is_full else 2.0
+"""A short fault must outweigh the good calls before it."""
+RULES = BreakerRules(open_s=OPEN_S, window_s=WINDOW_S)
 NEVER_OPENS = BreakerRules(min_calls=10**9)
 ROWS = ("refused", "slow", "hung", "flapping")
 
