@@ -9,6 +9,7 @@ from gateway.catalog import RouteEntry
 from gateway.guards import Guards
 from gateway.upstream import UpstreamAnswer, Upstreams
 from openplatform.errors import (
+    INVALID_ARGUMENT,
     REMOTE_PARSE_ERROR,
     REMOTE_RESULT_UNKNOWN,
     REMOTE_UNAVAILABLE,
@@ -17,9 +18,11 @@ from openplatform.errors import (
     UpstreamFailed,
     unsent,
 )
-from openplatform.protocol import SYSTEM_PARAMS, encode_query
+from openplatform.protocol import SYSTEM_PARAMS, encode_query, shown
 
 _NOT_CODED = (b"", b"identity")
+_MAX_URL_CHARS = 60 * 1024
+"""Of a service's URL, everything in it: what servers read is 64 KiB (a length of 16 bits in their parsers)."""
 _METHODS_WITH_BODY = frozenset(("POST", "PUT"))
 
 
@@ -56,7 +59,11 @@ class InvokeService:
         else:
             described = ""
             if business:
+                if len(call.body) > _MAX_URL_CHARS and sum(map(len, business.values())) > _MAX_URL_CHARS:
+                    raise _too_long(call)
                 path = f"{path}?{encode_query(business)}"
+        if len(path) > _MAX_URL_CHARS:
+            raise _too_long(call)
         grant = call.grant
         scope = f"X-Data-Scope: {grant.data_scope}\r\n" if grant is not None and grant.data_scope else ""
         vender = "" if call.vender_id is None else f"X-Vender-Id: {call.vender_id}\r\n"
@@ -99,6 +106,12 @@ class InvokeService:
         else:
             guard.failed(permits, started + took_s, took_s)
         raise REMOTE_PARSE_ERROR() if status < 300 else _refusal(answer, idempotent=route.idempotent)
+
+
+def _too_long(call: Call) -> OpenPlatformError:
+    sent = {name: value for name, value in call.params.items() if name not in SYSTEM_PARAMS}
+    longest = max(sent, key=lambda name: len(name) + len(sent[name]))
+    return INVALID_ARGUMENT("this API takes all its parameters together up to 60 KiB, URL-encoded", name=shown(longest))
 
 
 def _fall_back(call: Call, entry: RouteEntry, retry_after_s: int) -> None:

@@ -2,7 +2,7 @@
 
 from openplatform.protocol.answers import ErrorBody, render_error, render_success, root_name
 from openplatform.protocol.batch import SEPARATOR, joined, read_part, split_batch
-from openplatform.protocol.parameters import SYSTEM_PARAMS, ParsedRequest, encode_query, parse_request
+from openplatform.protocol.parameters import SYSTEM_PARAMS, ParsedRequest, encode_query, parse_request, shown
 from openplatform.protocol.timestamps import parse_timestamp
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "render_error",
     "render_success",
     "root_name",
+    "shown",
     "split_batch",
 ]

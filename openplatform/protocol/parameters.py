@@ -104,16 +104,14 @@ def _merge(params: dict[str, str], pairs: list[tuple[str, str]], max_params: int
     added = dict(pairs)
     if len(added) != len(pairs):
         twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
-        raise INVALID_ARGUMENT("the parameter is named twice", name=_short(twice))
+        raise INVALID_ARGUMENT("the parameter is named twice", name=shown(twice))
     if params:
         for name in params.keys() & added.keys():
             if params[name] != added[name]:
-                raise INVALID_ARGUMENT("the parameter is named twice, with different values", name=_short(name))
+                raise INVALID_ARGUMENT("the parameter is named twice, with different values", name=shown(name))
         added = params | added
     if len(added) > max_params:
-        raise INVALID_ARGUMENT(
-            f"a call may carry at most {max_params} parameters", name=_short(list(added)[max_params])
-        )
+        raise INVALID_ARGUMENT(f"a call may carry at most {max_params} parameters", name=shown(list(added)[max_params]))
     return added
 
 
@@ -163,6 +161,6 @@ def _text(content: bytes) -> str:
         raise INVALID_ENCODING() from None
 
 
-def _short(name: str) -> str:
+def shown(name: str) -> str:
     """A caller's name, fit to stand in an error: printable and at most 64 characters."""
     return "".join([c if c.isprintable() else "?" for c in name[:64]])

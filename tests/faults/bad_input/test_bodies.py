@@ -100,6 +100,13 @@ ROWS: dict[str, tuple[Made, Refused | dict[str, str]]] = {
     "NFD": text("e\u0301"),
     "emoji": text("👩‍👩‍👧‍👦🍵"),
     "right to left": text("\u202eabc\u202c שלום"),
+    "too long for the URL of a service": (lambda w: post(w.signed(a="1", note="长" * 8000)), (41, "isv.invalid-parameter:note")),
+    "ten megabytes for the URL of a service": (
+        lambda w: post(w.signed(a="1", note="x" * 10_000_000)),
+        (41, "isv.invalid-parameter:note"),
+    ),
+    "too long for a path": (lambda w: post(w.signed("open.item.get", item_id="x" * 70_000)), (41, "isv.invalid-parameter:item_id")),
+    "just short enough for a URL": (lambda w: post(w.signed(a="x" * 60_000)), {"a": "x" * 60_000}),
     "line separators": text("a\u2028b\u2029c\u0085"),
     "NUL": text("a\0b"),
     "line breaks": text("a\r\nb\tc"),
