@@ -55,3 +55,12 @@ def broken(resources: Resources, settings: GatewaySettings) -> Filter:
 
 def nothing(resources: Resources, settings: GatewaySettings) -> object:
     return NOT_A_FACTORY
+
+
+def fails(resources: Resources, settings: GatewaySettings) -> Filter:
+    """A filter with a bug."""
+
+    def fail(call: Call) -> None:
+        raise RuntimeError("a bug")
+
+    return fail

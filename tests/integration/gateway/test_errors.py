@@ -11,7 +11,7 @@ from starlette.responses import Response
 from openplatform.protocol.timestamps import GMT8
 from openplatform.records import SystemParam
 from openplatform.signing import SigningKey, canonical_text
-from tests.gateway_world import SECRET, World
+from tests.gateway_world import SECRET, World, open_world
 
 
 def stamp(seconds: float) -> str:
@@ -236,16 +236,17 @@ async def test_a_store_that_is_down_is_never_the_callers_fault(world: World) -> 
         world.embedded.redis_server.connected = True
 
 
-async def test_a_bug_is_error_10(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    """A secret that cannot be unsealed is our fault: 10, a traceback in the log under the request id, nothing to the caller."""
-    await world.put_app("broken", id=9, sealed_secrets=("v1.k1.xx.yy",))
-    signed = {**world.signed(app_key="broken")}
-    response = await world.call(signed)
-    error = response.json()["error_response"]
-    assert (error["code"], error["sub_code"]) == (10, "isp.unknown-error")
-    assert response.headers["x-request-id"] in caplog.text
-    (log,) = await world.logs()
-    assert log.errorCode == "10:isp.unknown-error"
+async def test_a_bug_is_error_10(caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody expected is our fault: 10, a traceback in the log under the request id, nothing to the caller."""
+    async with open_world(filters=("pre=tests.own_filters:fails",)) as world:
+        response = await world.call(world.signed())
+        error = response.json()["error_response"]
+        assert (error["code"], error["sub_code"]) == (10, "isp.unknown-error")
+        assert "a bug" not in response.text
+        assert "a bug" in caplog.text
+        assert response.headers["x-request-id"] in caplog.text
+        (log,) = await world.logs()
+        assert log.errorCode == "10:isp.unknown-error"
 
 
 async def test_md5_length_extension(world: World) -> None:
