@@ -3,7 +3,8 @@
 A counter (of an app, an API, or an app at an API) is one hash: the day and its count `used`, 61 one-second buckets with their
 sum, and `last`, the newest second it has seen. Why 61 buckets: with 60, one 60.0-s window was seen to admit twice the limit; with
 61 exactly the limit. A window is seconds now-60 … now; `last` never goes back, so that a Redis clock that steps back opens no
-second window. A counter is loaded only when a rule of a call needs it, and written once for all calls that it counted.
+second window. A counter is loaded only when a rule of a call needs it, and written once for all calls that it counted; it expires
+two days after a day's first count.
 
 KEYS: the sentinel (without it nothing is decided and the answer is empty: the counters may be lost), the zset of when counters
 counted, the rankings of `days`, the counters, then, if a call has a price, the zset of expiries and for each customer balance and
@@ -50,14 +51,14 @@ local function load(i)
   local now = math.max(wall, last)
   local d = day_of(now)
   local st = {key = key, now = now, last = last, d = d, used = 0, sum = tonumber(row[4]) or 0, added = 0, moved = false}
-  if row[1] == days[d][3] then st.used = tonumber(row[2]) or 0 end
+  if row[1] == days[d][3] then st.used = tonumber(row[2]) or 0 else st.begins = true end
   if now > last then
     st.second = 0
     if st.sum > 0 then
       st.moved = true
       if now - last >= 61 then
         redis.call('DEL', key)
-        st.sum = 0
+        st.sum, st.begins = 0, true
       else
         local fields = {}
         for s = last - 60, now - 61 do fields[#fields + 1] = tostring(s % 61) end
@@ -164,7 +165,7 @@ for _, st in pairs(states) do
   end
   if st.added > 0 or st.moved then
     redis.call('HSET', st.key, 'day', days[st.d][3], 'used', st.used, 'last', st.now, 'sum', st.sum)
-    redis.call('EXPIRE', st.key, 172800)
+    if st.begins then redis.call('EXPIRE', st.key, 172800) end
   end
 end
 for d, rank in pairs(ranks) do

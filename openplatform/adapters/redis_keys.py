@@ -2,9 +2,9 @@
 
 | key | type | lifetime | writer | reader |
 |---|---|---|---|---|
-| pailou:{adm}:app:<app_key> | hash: an app's day count and 61 one-second buckets | 2 days after the last call | gateway | gateway, admin |
-| pailou:{adm}:api:<API name> | hash: the same for an API with limits over all apps | 2 days after the last call | gateway | gateway |
-| pailou:{adm}:app-api:<app_key>:<API name> | hash: the same for a grant with limits | 2 days after the last call | gateway | gateway |
+| pailou:{adm}:app:<app_key> | hash: an app's day count, 61 one-second buckets | 2 days from a day's first call | gateway | gateway, admin |
+| pailou:{adm}:api:<API name> | hash: the same for an API with limits over all apps | 2 days from a day's first call | gateway | gateway |
+| pailou:{adm}:app-api:<app_key>:<API name> | hash: the same for a grant with limits | 2 days from a day's first call | gateway | gateway |
 | pailou:{adm}:sentinel | string: `run-id epoch`, missing = the counters are not complete | none | admin | gateway, admin |
 | pailou:{adm}:counted | zset: counter's key → when it counted last, epoch s, to 10 s | 2 days by entry | gateway, admin | admin |
 | pailou:{adm}:balance:<customer id> | hash: money, seq (newest ledger row in it), pending, fen | none | admin, gateway | gateway, admin |
