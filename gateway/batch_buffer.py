@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from openplatform.errors import PlatformUnavailable
+from openplatform.jobs import end
 from openplatform.ports import CallLogPublisher, ChargePublisher
 
 R = TypeVar("R")
@@ -93,8 +94,7 @@ class BatchBuffer(Generic[R]):
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(self._send_rest())
             await asyncio.wait((sending,), timeout=timeout_s)
-            if not sending.done():
-                sending.cancel()
+            await end(sending)
         return self.waiting
 
     async def _send_rest(self) -> None:

@@ -12,6 +12,7 @@ from apscheduler.triggers.cron import CronTrigger
 from monitor.service.delivery import Delivery
 from monitor.service.watch import Result, Watch
 from openplatform.errors import PlatformUnavailable
+from openplatform.jobs import end
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +49,7 @@ async def running_jobs(watch: Watch, delivery: Delivery, *, delay_s: int) -> Asy
         await ticks.stop()
         stopping.set()
         await asyncio.wait({sender}, timeout=STOP_S)
-        sender.cancel()
-        await asyncio.wait({sender})
+        await end(sender)
         scheduler.shutdown(wait=False)
         await asyncio.sleep(0)  # it ends in the loop's next turn
 
@@ -87,5 +87,5 @@ class _Ticks:
 
     async def stop(self) -> None:
         if self._tick is not None and self._run is not None:
-            self._tick.cancel()
+            await end(self._tick)
             await asyncio.wait({self._run})

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from openplatform import __version__
 from openplatform.errors import PlatformUnavailable, SettingsError
+from openplatform.jobs import running as running
 from openplatform.ports import ServiceDirectory
 from openplatform.records import Instance
 
@@ -125,23 +125,3 @@ async def registered(directory: ServiceDirectory, instance: Instance) -> AsyncIt
             finally:
                 leaving.set()
                 await asyncio.wait({beats})
-
-
-@asynccontextmanager
-async def running(job: Coroutine[Any, Any, None], *, name: str | None = None) -> AsyncIterator[asyncio.Task[None]]:
-    """Runs a coroutine beside the block and cancels it at the end; its failure is logged when it happens, never lost."""
-    task = asyncio.create_task(job, name=name)
-    task.add_done_callback(_report)
-    try:
-        yield task
-    finally:
-        while not task.done():
-            # Once is not enough: before Python 3.12 asyncio.wait_for, which asyncmy reads with, loses a cancellation that comes
-            # in the same turn of the loop as what it waits for.
-            task.cancel()
-            await asyncio.wait({task}, timeout=0.2)
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("background job %s ended by a fault", task.get_name(), exc_info=error)

@@ -6,7 +6,7 @@ A call that goes well takes the straight road in `call`: no task, no timer of it
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from gateway.upstream.answer import UpstreamAnswer, UpstreamBounds
 from gateway.upstream.budget import RetryBudget
@@ -15,6 +15,7 @@ from gateway.upstream.failures import AttemptFailed, AttemptLate, ServiceBusy
 from gateway.upstream.persistence import BUSY_STATUSES, Persistence
 from gateway.upstream.services import Services
 from openplatform.errors import REMOTE_TIMEOUT, REMOTE_UNAVAILABLE, PlatformUnavailable, unsent
+from openplatform.jobs import running
 from openplatform.ports import ServiceDirectory
 
 
@@ -116,11 +117,8 @@ async def open_upstreams(
 ) -> AsyncIterator[Upstreams]:
     """Upstreams with their background refresh."""
     upstreams = Upstreams(directory, pinned=pinned, bounds=bounds, rules=rules)
-    refreshing = asyncio.create_task(upstreams.refresh_forever(), name="refresh of service instances")
     try:
-        yield upstreams
+        async with running(upstreams.refresh_forever(), name="refresh of service instances"):
+            yield upstreams
     finally:
-        refreshing.cancel()
-        with suppress(asyncio.CancelledError):
-            await refreshing
         await upstreams.aclose()

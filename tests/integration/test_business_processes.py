@@ -17,7 +17,7 @@ from openplatform.adapters.redis_client import open_redis
 from openplatform.sql import Database, open_database, upgrade
 from openplatform.web import SystemClock
 from order_service.repository import add_orders
-from order_service.tables import order_cancellation, order_log, pop_order_data
+from order_service.tables import order_intent, order_log, pop_order_data
 from tests.business_services import (
     INTERNAL_KEY,
     MERCHANT,
@@ -179,7 +179,7 @@ async def test_a_process_killed_between_intent_and_release_is_made_good_by_the_n
     services.processes[warehouse].send_signal(signal.SIGSTOP)
     waiting = asyncio.create_task(cancel(client, orders, 501))
     async with asyncio.timeout(PATIENCE_S):
-        while not await rows_of(databases["order"], order_cancellation):
+        while not await rows_of(databases["order"], order_intent):
             await asyncio.sleep(0.02)
     services.end(orders, signal.SIGKILL)
     with pytest.raises(httpx.TransportError):
@@ -189,8 +189,8 @@ async def test_a_process_killed_between_intent_and_release_is_made_good_by_the_n
 
     # The intent is due 60 s after it was stored: the successor is told that it is due now.
     async with databases["order"].begin() as connection:
-        requested = order_cancellation.c.requested
-        await connection.execute(order_cancellation.update().values(next_attempt=requested))
+        requested = order_intent.c.requested
+        await connection.execute(order_intent.update().values(next_attempt=requested))
     services.start("order_service", "ORDERS")
     async with asyncio.timeout(PATIENCE_S):
         while await states(databases) != {501: 6}:
