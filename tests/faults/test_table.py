@@ -10,7 +10,7 @@ from tests.faults.table import PAGE, ROWS, filled
 def test_every_row_has_its_tests() -> None:
     """Each row has at least one test with its id in the name, and each such test its row."""
     tested = set()
-    for path in Path(__file__).parent.glob("test_*.py"):
+    for path in Path(__file__).parent.rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef) and (
                 found := re.match(r"test_([rugcp]\d+)_", node.name)
