@@ -37,7 +37,9 @@ class MariaDB(Server):
         installer = find_program("mariadb-install-db", "mysql_install_db")
         if self.make_folder():
             command = [installer, "--no-defaults", f"--datadir={self.folder}/data", "--skip-test-db"]
-            self.run([*command, "--auth-root-authentication-method=normal", "--skip-name-resolve"])
+            # Each server its own temporary folder: at its start one removes the tables that another has in the shared one.
+            command += ["--auth-root-authentication-method=normal", "--skip-name-resolve"]
+            self.run(command, {"TMPDIR": str(self.folder)})
             # Run at each start, before the first connection is accepted.
             first = self.folder / "first.sql"
             first.write_text(
@@ -52,7 +54,7 @@ class MariaDB(Server):
         # Flushed to the system at each commit, to the disk once a second: what a killed server had committed is there
         # again, and a test waits for no disk.
         command += ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=128M", "--max-connections=500"]
-        self.launch(command)
+        self.launch(command, {"TMPDIR": str(self.folder)})
 
     def answers(self) -> bool:
         """A connection with our password is accepted."""

@@ -116,8 +116,11 @@ async def test_what_a_crash_left_behind_is_pushed_at_the_next_start(
             known = (await next_one.catalogue()).apps[app["app_key"]]
             return known is not None and known.daily_limit == 2
 
-        await eventually(pushed)
-        assert await unsent(next_one) == 0
+        async def noted() -> bool:
+            return await unsent(next_one) == 0
+
+        await eventually(pushed, 15)
+        await eventually(noted, 15)
 
 
 async def test_a_push_that_was_not_noted_is_pushed_again_without_harm(world: World, admin: Caller) -> None:
