@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import orjson
@@ -30,6 +30,18 @@ from openplatform.ports import ServiceDirectory
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _ATTEMPTS = 2
 _TRY_ANOTHER = {502, 503, 504}
+
+
+class _Request(NamedTuple):
+    """repeatable: it may be sent to a second instance although the first may have acted on it."""
+
+    method: str
+    path: str
+    params: httpx.QueryParams | None
+    content: bytes | None
+    headers: Mapping[str, str]
+    deadline_s: float
+    repeatable: bool = True
 
 
 class ServiceClient:
@@ -64,9 +76,8 @@ class ServiceClient:
         deadline_s: float = 3.0,
     ) -> dict[str, Any]:
         """GET, answered by a JSON object; tried on a second instance when the first is unreachable, too slow or 502–504."""
-        return await self._call(
-            "GET", service_id, path, httpx.QueryParams(list(_pairs(params))), None, headers, deadline_s
-        )
+        query = httpx.QueryParams(list(_pairs(params)))
+        return await self._call(service_id, _Request("GET", path, query, None, headers or {}, deadline_s))
 
     async def post(
         self,
@@ -80,19 +91,11 @@ class ServiceClient:
     ) -> dict[str, Any]:
         """POST of a JSON object. Unless idempotent, tried again only if no byte can have left; a lost answer is code 15
         `remote-result-unknown`."""
-        method = "POST" if idempotent else "POST once"
-        return await self._call(method, service_id, path, None, orjson.dumps(dict(body)), headers, deadline_s)
+        content = orjson.dumps(dict(body))
+        request = _Request("POST", path, None, content, headers or {}, deadline_s, repeatable=idempotent)
+        return await self._call(service_id, request)
 
-    async def _call(
-        self,
-        method: str,
-        service_id: str,
-        path: str,
-        params: httpx.QueryParams | None,
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
-        deadline_s: float,
-    ) -> dict[str, Any]:
+    async def _call(self, service_id: str, request: _Request) -> dict[str, Any]:
         breaker = self._breakers.get(service_id)
         if breaker is None:
             breaker = self._breakers[service_id] = Breaker(f"client of {service_id}")
@@ -102,7 +105,7 @@ class ServiceClient:
             pause_s = int(breaker.retry_after_s(started)) + 1
             raise REMOTE_UNAVAILABLE(f"{service_id} fails and is not asked at the moment", retry_after_s=pause_s)
         try:
-            status, body = await self._ask(method, service_id, path, params, content, headers, deadline_s)
+            status, body = await self._ask(service_id, request)
         except UpstreamFailed:
             now = time.monotonic()
             breaker.failed(permit, now, now - started)
@@ -114,20 +117,11 @@ class ServiceClient:
         (breaker.failed if status >= 500 else breaker.succeeded)(permit, now, now - started)
         return _understand(service_id, status, body)
 
-    async def _ask(
-        self,
-        method: str,
-        service_id: str,
-        path: str,
-        params: httpx.QueryParams | None,
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
-        deadline_s: float,
-    ) -> tuple[int, bytes]:
+    async def _ask(self, service_id: str, request: _Request) -> tuple[int, bytes]:
         """The status and body of the first instance that gives an answer worth having; raises UpstreamFailed."""
-        repeatable = method != "POST once"
+        repeatable = request.repeatable
         loop = asyncio.get_running_loop()
-        ends = loop.time() + deadline_s
+        ends = loop.time() + request.deadline_s
         failure: OpenPlatformError = REMOTE_UNAVAILABLE(f"no instance of {service_id} is running")
         addresses = (await self._addresses(service_id))[:_ATTEMPTS]
         for position, address in enumerate(addresses, start=1):
@@ -138,7 +132,7 @@ class ServiceClient:
             limit = left / 2 if repeatable and position < len(addresses) else left
             try:
                 async with asyncio.timeout(limit):
-                    status, body = await self._send(method.split()[0], address, path, params, content, headers, left)
+                    status, body = await self._send(address, request, left)
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 failure = REMOTE_CONNECTION_ERROR(f"{service_id} could not be reached")
                 continue
@@ -167,26 +161,18 @@ class ServiceClient:
         random.shuffle(addresses)
         return addresses
 
-    async def _send(
-        self,
-        method: str,
-        address: str,
-        path: str,
-        params: httpx.QueryParams | None,
-        content: bytes | None,
-        headers: Mapping[str, str] | None,
-        left_s: float,
-    ) -> tuple[int, bytes]:
-        all_headers = {
-            **(headers or {}),
+    async def _send(self, address: str, request: _Request, left_s: float) -> tuple[int, bytes]:
+        headers = {
+            **request.headers,
             "X-Internal-Key": self._internal_key,
             "X-Request-Deadline-Ms": str(int(left_s * 1000)),
             "Accept-Encoding": "identity",  # httpx would unpack a small answer into any amount of memory
         }
-        if content is not None:
-            all_headers["Content-Type"] = "application/json"
-        url = f"http://{address}{path}"
-        async with self._http.stream(method, url, params=params, content=content, headers=all_headers) as response:
+        if request.content is not None:
+            headers["Content-Type"] = "application/json"
+        url = f"http://{address}{request.path}"
+        asking = self._http.stream(request.method, url, params=request.params, content=request.content, headers=headers)
+        async with asking as response:
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk

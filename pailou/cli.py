@@ -100,13 +100,18 @@ def upgrade(
 
 
 @ledger.command("check")
-def check_ledger() -> None:
-    """Proves every balance: the sum of its ledger rows, each following from the one before, and what Redis says of it."""
+def check_ledger(
+    demo: Annotated[bool, typer.Option("--demo", help="The ledger of `pailou dev`, in var/.")] = False,
+) -> None:
+    """Proves every balance: the sum of its ledger rows, each following from the one before, and what Redis says of it.
+
+    Reads PAILOU_ADMIN_DATABASE_URL and, if it is set, PAILOU_REDIS_URL. Amounts are fen. Ends with 1 when a balance is wrong.
+    """
     from pailou.ledger import check_ledger as run
 
-    checked = run()
+    checked = run(demo=demo)
     wrong = [one for one in checked if one.faults]
-    out.print(f"{'customer':>10}  {'money':>14}  {'rows':>9}  {'to spend':>14}  ", "differences", sep="")
+    out.print(f"{'customer':>10}  {'money, fen':>14}  {'rows':>9}  {'to spend, fen':>14}  ", "differences", sep="")
     for one in checked:
         spendable = "-" if one.state is None else one.state.money_fen - one.state.pending_fen
         proof, faults = one.proof, "; ".join(one.faults) or "none"

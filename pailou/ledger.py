@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
-from admin_api.billing.repository.proof import Proof, prove_accounts
+from admin_api.billing.repository.proof import Proof, has_books, prove_accounts
 from openplatform.adapters.balances_redis import RedisBalances
 from openplatform.adapters.redis_client import open_redis
 from openplatform.env import Env
+from openplatform.errors import SettingsError
 from openplatform.ports import Balances
 from openplatform.records import BalanceState
 from openplatform.sql import Database, open_database
+from pailou.terminal import demo_file
+from pailou.var_folder import VarFolder
 
 _CHUNK = 500
 LOOKS = 5
@@ -28,9 +32,14 @@ class Checked:
     faults: tuple[str, ...]
 
 
-def check_ledger() -> list[Checked]:
-    """Every customer, by id. Reads PAILOU_ADMIN_DATABASE_URL and, if it is set, PAILOU_REDIS_URL. Raises SettingsError."""
+def check_ledger(*, demo: bool = False) -> list[Checked]:
+    """Every customer, by id. Reads PAILOU_ADMIN_DATABASE_URL and, if it is set, PAILOU_REDIS_URL; demo: the ledger of `pailou dev`
+    instead, whose Redis lives in its process. Raises SettingsError."""
     env = Env(service="pailou ledger check")
+    if demo:
+        folder = VarFolder(Path(env.text("VAR_DIR", "var")))
+        demo_file(folder.path)  # or SQLite would make an empty database
+        return asyncio.run(_check(folder.database_url("admin"), None))
     database_url = env.url(
         "ADMIN_DATABASE_URL", schemes=("mysql+asyncmy", "sqlite+aiosqlite"), why="where the ledger is"
     )
@@ -42,6 +51,9 @@ def check_ledger() -> list[Checked]:
 async def _check(database_url: str, redis_url: str | None) -> list[Checked]:
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(database_url))
+        async with database.read() as connection:
+            if not await has_books(connection):
+                raise SettingsError("PAILOU_ADMIN_DATABASE_URL: no ledger there; `pailou db upgrade admin` makes it")
         balances = None
         if redis_url is not None:
             balances = RedisBalances(await stack.enter_async_context(open_redis(redis_url, None)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Elasticsearch, MariaDB, RabbitMQ, Redis, Server, SmtpServer
+from tests.servers import Elasticsearch, MariaDB, RabbitMQ, Redis, SmtpServer
 from tests.servers import free_port as find_free_port
 from tests.servers.elasticsearch import delete_everything
 from tests.servers.mariadb import drop_database
@@ -93,17 +93,8 @@ def clean_elasticsearch_url(elasticsearch_url: str) -> str:
 @pytest.fixture
 def own_server(servers: ServerPool) -> Iterator[Callable[[type[S]], S]]:
     """Call it with a class (`own_server(Redis)`): a started server that this test alone may kill, pause or restart."""
-    made: list[Server] = []
-
-    def start(kind: type[S]) -> S:
-        server = servers.make(kind)
-        made.append(server)
-        server.start()
-        return server
-
-    yield start
-    for server in made:
-        server.close()
+    with servers.of_ones_own() as start:
+        yield start
 
 
 @pytest.fixture

@@ -28,14 +28,18 @@ from openplatform.ports import Clock
 from openplatform.protocol import joined, parse_request, parse_timestamp, read_part
 
 
-class ValidateParams:
-    """Reads the parameters and finds the route. window_s: how far a timestamp may be from our clock, unless the API says."""
+class _Validator:
+    """window_s: how far a timestamp may be from our clock, unless the API says; max_params: of one call."""
 
     def __init__(self, catalog: Catalog, clock: Clock, *, window_s: int, max_params: int) -> None:
         self._catalog = catalog
         self._clock = clock
         self._window_s = window_s
         self._max_params = max_params
+
+
+class ValidateParams(_Validator):
+    """Reads the parameters and finds the route."""
 
     def __call__(self, call: Call) -> None:
         try:
@@ -56,14 +60,8 @@ class ValidateParams:
         _find_route(call, self._catalog, self._clock, self._window_s)
 
 
-class ValidateBatch:
+class ValidateBatch(_Validator):
     """The same for a batch: system parameters in the query, no API of its own, the raw body signed whatever its type."""
-
-    def __init__(self, catalog: Catalog, clock: Clock, *, window_s: int, max_params: int) -> None:
-        self._catalog = catalog
-        self._clock = clock
-        self._window_s = window_s
-        self._max_params = max_params
 
     def __call__(self, call: Call) -> None:
         try:
@@ -83,14 +81,8 @@ class ValidateBatch:
         _check_time(call.params["timestamp"], self._clock, self._window_s)
 
 
-class ValidatePart:
+class ValidatePart(_Validator):
     """The same for one call of a batch, whose signature was checked already; call.params holds what the batch said for all."""
-
-    def __init__(self, catalog: Catalog, clock: Clock, *, window_s: int, max_params: int) -> None:
-        self._catalog = catalog
-        self._clock = clock
-        self._window_s = window_s
-        self._max_params = max_params
 
     def __call__(self, call: Call) -> None:
         call.params = joined(call.params, read_part(call.body, max_params=self._max_params))

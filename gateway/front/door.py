@@ -5,7 +5,11 @@ import resource
 from collections import Counter
 
 from gateway.front.bounds import FrontBounds
-from gateway.front.known_heads import KnownHeads
+from gateway.front.request import Request
+from gateway.known_heads import KnownHeads
+
+_MAX_HEADS = 1024
+"""Some SDKs times some hundred lengths."""
 
 
 class Door:
@@ -15,7 +19,7 @@ class Door:
         self._bounds = bounds
         self._connections: Counter[str] = Counter()
         self.held_bytes = 0
-        self.heads = KnownHeads()
+        self.heads: KnownHeads[Request] = KnownHeads(_MAX_HEADS)
 
     def admits(self, address: str, descriptor: int) -> bool:
         """Whether one more connection from the address is served; `leaves` must follow if so. descriptor: its file number."""

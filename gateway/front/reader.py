@@ -55,8 +55,9 @@ class RequestReader:
     def feed(self, data: bytes) -> None:
         """Takes the next bytes; raises Refused."""
         is_beginning = not self.is_receiving and self._keep_alive
-        if is_beginning and (request := self._door.heads.recognise(data)) is not None:
-            self._when_whole(request)
+        if is_beginning and (known := self._door.heads.recognise(data)) is not None:
+            head, body = known
+            self._when_whole(head.again(body))
             return
         self._read_bytes = len(data)
         self._completed = 0

@@ -18,3 +18,7 @@ class Request:
         self.headers = headers
         self.body = body
         self.keep_alive = keep_alive
+
+    def again(self, body: bytes) -> "Request":
+        """The same head, with headers of its own, and another body."""
+        return Request(self.method, self.path, self.query, self.version, self.headers.copy(), body, self.keep_alive)

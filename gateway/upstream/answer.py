@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+Said = tuple[int, bytes, bytes]
+"""What the head of an answer says: status, content type, content encoding."""
+
 
 class UpstreamAnswer:
     """A whole HTTP answer of a service.

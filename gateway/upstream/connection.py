@@ -5,9 +5,9 @@ from typing import Protocol
 
 import httptools
 
-from gateway.upstream.answer import UpstreamAnswer, UpstreamBounds
+from gateway.known_heads import KnownHeads
+from gateway.upstream.answer import Said, UpstreamAnswer, UpstreamBounds
 from gateway.upstream.failures import AnswerUnreadable, AttemptFailed, AttemptLate, ConnectionBroke
-from gateway.upstream.heads import KnownHeads
 
 _LENGTH, _TRANSFER, _TYPE, _ENCODING = 1, 2, 3, 4
 _KINDS = {
@@ -25,7 +25,7 @@ class ConnectionOwner(Protocol):
     """What a connection tells its pool."""
 
     bounds: UpstreamBounds
-    heads: KnownHeads
+    heads: KnownHeads[Said]
 
     def give_back(self, connection: "Connection") -> None:
         """The answer is complete and the connection may carry another request."""
@@ -142,13 +142,14 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         if not self._wire_bytes:
-            answer = self._heads.recognise(data)
-            if answer is not None:
+            known = self._heads.recognise(data)
+            if known is not None:
+                (status, content_type, encoding), body = known
                 self._waiter = None
                 self._was_used = True
                 self._owner.give_back(self)
                 if not waiter.done():
-                    waiter.set_result(answer)
+                    waiter.set_result(UpstreamAnswer(status, body, content_type, encoding))
                 return
             self._begin()
         self._wire_bytes += len(data)
@@ -163,7 +164,7 @@ class Connection(asyncio.Protocol):
             self._fail(AnswerUnreadable("the answer is too large"))
         elif self._is_whole:
             if self._wire_bytes == len(data) and self._is_kept and not self._surplus:
-                self._heads.learn(data, self._status, self._length, self._type, self._encoding)
+                self._heads.learn(data, (self._status, self._type, self._encoding), self._length)
             self._finish()
         elif not self._head_is_whole and self._wire_bytes > self._bounds.max_head_bytes:
             self._fail(AnswerUnreadable("the answer's head is too large"))

@@ -4,13 +4,16 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from gateway.upstream.answer import UpstreamBounds
+from gateway.known_heads import KnownHeads
+from gateway.upstream.answer import Said, UpstreamBounds
 from gateway.upstream.connection import Connection
 from gateway.upstream.dialling import DialRules
 from gateway.upstream.failures import NotConnected
-from gateway.upstream.heads import KnownHeads
 
 log = logging.getLogger(__name__)
+
+_MAX_HEADS = 512
+"""Bodies of some hundred lengths, times one date a second."""
 
 
 class ConnectionPool:
@@ -27,7 +30,7 @@ class ConnectionPool:
         rules: DialRules | None = None,
     ) -> None:
         self.bounds = bounds
-        self.heads = KnownHeads()
+        self.heads: KnownHeads[Said] = KnownHeads(_MAX_HEADS)
         self._host = host
         self._port = port
         self._loop = loop

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.world import DurableRedis
-from tests.servers import Redis, Server
+from tests.servers import Redis
 from tests.servers.pool import S, ServerPool
 from tests.servers.rabbitmq import delete_vhost, fresh_vhost
 
@@ -29,17 +29,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server_of(servers: ServerPool) -> Iterator[Callable[[type[S]], S]]:
     """Call it with a class: a started server that the module may kill or pause."""
-    made: list[Server] = []
-
-    def start(kind: type[S]) -> S:
-        server = servers.make(kind)
-        made.append(server)
-        server.start()
-        return server
-
-    yield start
-    for server in made:
-        server.close()
+    with servers.of_ones_own() as start:
+        yield start
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 """The servers of one test run: each started once, on first use, several at the same time."""
 
 import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,6 +68,23 @@ class ServerPool:
         server = kind(folder, self._the_keeper())
         self._all.append(server)
         return server
+
+    @contextmanager
+    def of_ones_own(self) -> Iterator[Callable[[type[S]], S]]:
+        """A function that takes a class and gives a started server; at the end of the block all of them end."""
+        made: list[Server] = []
+
+        def start(kind: type[S]) -> S:
+            server = self.make(kind)
+            made.append(server)
+            server.start()
+            return server
+
+        try:
+            yield start
+        finally:
+            for server in made:
+                server.close()
 
     @property
     def folder(self) -> Path:

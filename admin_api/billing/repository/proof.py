@@ -23,6 +23,12 @@ class Proof:
     broken_row: int | None
 
 
+async def has_books(connection: AsyncConnection) -> bool:
+    """False for a database that is not admin_api's, or not migrated yet."""
+    tables = await connection.run_sync(lambda plain: sa.inspect(plain).get_table_names())
+    return {customer.name, balance_ledger.name} <= set(tables)
+
+
 async def prove_accounts(connection: AsyncConnection, customer_id: int, count: int) -> list[Proof]:
     """The next customers' books by id."""
     ledger = balance_ledger.c

@@ -94,3 +94,13 @@ async def test_the_command(database: Database, run: Run, tmp_path: Path) -> None
     assert done.status == 1
     assert "the ledger's rows make 93" in done.stdout
     assert "1 customers, 2 ledger rows, 1 wrong" in done.stdout
+
+
+def test_a_database_without_a_ledger(run: Run, tmp_path: Path) -> None:  # noqa: F811
+    """It says what is missing and how to make it; without a demo nothing is made."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/other.db"
+    done = run("ledger", "check", env={"PAILOU_ADMIN_DATABASE_URL": url})
+    assert (done.status, "pailou db upgrade admin" in done.stderr) == (78, True)
+    done = run("ledger", "check", "--demo", env={"PAILOU_VAR_DIR": f"{tmp_path}/var"})
+    assert (done.status, "`pailou dev` writes it" in done.stderr) == (78, True)
+    assert not (tmp_path / "var").exists()
