@@ -27,6 +27,7 @@ from gateway.pipeline import build_batch, build_pipeline
 from gateway.resources import Peers, Resources
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
+from gateway.turn_end import TurnEnd
 from gateway.upstream import dial_rules, open_upstreams
 from openplatform.adapters.backends import open_charge_publisher, open_log_publisher
 from openplatform.adapters.balances_redis import RedisBalances
@@ -144,6 +145,7 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             metrics=metrics,
             clock=clock,
             clock_skew=clock_skew,
+            turn_end=TurnEnd(asyncio.get_running_loop()),
             serv_ip=await _numeric(settings.advertise_host),
         )
         _watch(metrics, resources)
@@ -164,6 +166,7 @@ def create_app(resources: Resources, settings: GatewaySettings) -> ASGIApp:
             "/readyz": partial(_readyz, resources),
             "/metrics": partial(_metrics, resources.metrics),
         },
+        turn_end=resources.turn_end,
     )
 
 
@@ -265,10 +268,7 @@ def _watch(metrics: GatewayMetrics, r: Resources) -> None:
         "pailou_cache_hits": ("Calls answered from the response cache", lambda: r.answers.hits),
         "pailou_cache_misses": ("Calls whose answer was not in the response cache", lambda: r.answers.misses),
         "pailou_cache_joined": ("Calls that waited for another call's answer", lambda: r.answers.joined),
-        "pailou_cache_stale": (
-            "Answers past their time, given because a service failed",
-            lambda: r.answers.stale_served,
-        ),
+        "pailou_cache_stale": ("Answers past their time: a service failed", lambda: r.answers.stale_served),
     }
     charges = r.charges
     counters |= {

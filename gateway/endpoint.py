@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.call import Batch, Call
 from gateway.pipeline import Pipeline
+from gateway.turn_end import TurnEnd
 from openplatform.addresses import caller_address, parse_address
 from openplatform.env import Network
 from openplatform.ports import Clock
@@ -58,7 +59,10 @@ class GatewayEndpoint:
         max_body_bytes: int,
         trusted_proxies: tuple[Network, ...],
         probes: dict[str, Probe],
+        turn_end: TurnEnd,
     ) -> None:
+        """turn_end: how a front that knows of it lets answers leave."""
+        self.turn_end = turn_end
         self._pipeline = pipeline
         self._batch_pipeline = batch_pipeline
         self._clock = clock

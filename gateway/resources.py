@@ -12,6 +12,7 @@ from gateway.clock_skew import ClockSkew
 from gateway.guards import Guards
 from gateway.metrics import GatewayMetrics
 from gateway.sessions import Sessions
+from gateway.turn_end import TurnEnd
 from gateway.upstream import Upstreams
 from openplatform.errors import PlatformUnavailable
 from openplatform.ports import Balances, Clock, QuotaCounter, ServiceDirectory, UsedSignatures
@@ -44,7 +45,8 @@ class Peers:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """serv_ip: this process's address in call logs; local_quota: what limits fall back on while `quota` cannot answer."""
+    """serv_ip: this process's address in call logs; local_quota: what limits fall back on while `quota` cannot answer; turn_end: how
+    answers leave."""
 
     catalog: Catalog
     sessions: Sessions
@@ -61,4 +63,5 @@ class Resources:
     metrics: GatewayMetrics
     clock: Clock
     clock_skew: ClockSkew
+    turn_end: TurnEnd
     serv_ip: str

@@ -5,7 +5,7 @@ import resource
 from collections import Counter
 
 from gateway.front.bounds import FrontBounds
-from gateway.front.request import Request
+from gateway.front.request import Headers, Request
 from gateway.known_heads import KnownHeads
 
 _MAX_HEADS = 1024
@@ -20,6 +20,8 @@ class Door:
         self._connections: Counter[str] = Counter()
         self.held_bytes = 0
         self.heads: KnownHeads[Request] = KnownHeads(_MAX_HEADS)
+        self._default_headers: object = None
+        self._default_head = (b"", False)
 
     def admits(self, address: str, descriptor: int) -> bool:
         """Whether one more connection from the address is served; `leaves` must follow if so. descriptor: its file number."""
@@ -39,6 +41,14 @@ class Door:
     def may_linger(self, descriptor: int) -> bool:
         """Whether a refused connection can be kept for a moment."""
         return self.free_descriptors(descriptor) > self._bounds.spare_descriptors // 2
+
+    def default_head(self, headers: Headers) -> tuple[bytes, bool]:
+        """The server's headers for all answers, as lines, and whether one of them says close: then it is about to drain."""
+        if self._default_headers is not headers:  # a new list every second, with the date
+            self._default_headers = headers
+            lines = [b"%b: %b\r\n" % header for header in headers if header[0] != b"connection"]
+            self._default_head = (b"".join(lines), (b"connection", b"close") in headers)
+        return self._default_head
 
     @staticmethod
     def free_descriptors(latest: int) -> int:

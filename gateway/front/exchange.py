@@ -21,8 +21,10 @@ Scope = MutableMapping[str, Any]
 class Wire(Protocol):
     """What an exchange needs of its connection."""
 
-    transport: asyncio.Transport
     flow: FlowControl
+
+    def write(self, data: bytes, *, has_more: bool = False) -> None:
+        """Sends a piece of the answer, together with what else is answered now. has_more: more of it will follow."""
 
     def default_head(self) -> bytes:
         """Header lines of every answer."""
@@ -124,7 +126,7 @@ class Exchange:
         if self._head:
             body, self._head = self._head + body, b""
         if body:
-            self._wire.transport.write(body)
+            self._wire.write(body, has_more=has_more)
         if not has_more:
             self.is_answered = True
             if self._left_future is not None:
@@ -180,7 +182,7 @@ class Exchange:
             return
         self.is_answered = True
         if self._head is None or self._head:  # nothing of the answer is on the wire
-            self._wire.transport.write(BARE_ANSWERS[500 if is_fault else 503])
+            self._wire.write(BARE_ANSWERS[500 if is_fault else 503])
         self._wire.exchange_done(is_kept=False)
 
     def _wake(self) -> None:

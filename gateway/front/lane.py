@@ -4,6 +4,8 @@ from typing import Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from gateway.turn_end import TurnEnd
+
 LANE = "lane"
 """Where the front looks for a Lane: an application under a server of the ASGI family leaves it in the lifespan's state."""
 
@@ -11,9 +13,13 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Lane(Protocol):
-    """Answers the requests for one path. ASGI's scope, messages and nested calls cost as much as a stage of the pipeline."""
+    """Answers the requests for one path. ASGI's scope, messages and nested calls cost as much as a stage of the pipeline.
+
+    turn_end: how answers leave, those of the other paths too.
+    """
 
     lane_path: bytes
+    turn_end: TurnEnd
 
     async def answer(
         self, method: str, query: bytes, headers: Headers, body: bytes, client: str

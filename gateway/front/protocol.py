@@ -22,6 +22,7 @@ from gateway.front.lane import LANE, Lane, render
 from gateway.front.reader import RequestReader
 from gateway.front.refusal import BARE_ANSWERS, Refused
 from gateway.front.request import Request
+from gateway.turn_end import TurnEnd
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,8 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         self._is_deaf = False  # what still comes is dropped
         self._is_admitted = False
         self._is_draining = False
-        self._default_head: tuple[object, bytes, bool] = (None, b"", False)
         self._lane: Lane | None = app_state.get(LANE)
+        self._turn_end = TurnEnd(self.loop) if self._lane is None else self._lane.turn_end
         self._wake: asyncio.Future[None] | None = None  # what the connection's worker sleeps on
         self._has_worker = False
         self._is_lost = False
@@ -107,6 +108,7 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         self._reader.drop()
         self._deadline.set(inf)
         if self._current is None or self.scheme != "http":
+            self._turn_end.flush()  # its last answer may be among what is held
             return False
         if self._exchange is not None:
             self._exchange.caller_ended()
@@ -141,13 +143,18 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
 
     # --- what an exchange asks for
 
+    def write(self, data: bytes, *, has_more: bool = False) -> None:
+        self._turn_end.write(self.transport, data)
+        if has_more:
+            self._turn_end.flush()  # or `flow` would not know of bytes that the caller does not read
+
     def default_head(self) -> bytes:
-        return self._defaults()[1]
+        return self.door.default_head(self.server_state.default_headers)[0]
 
     def closes_after_this(self) -> bool:
         if self._waiting or self._refusal or self._reader.is_receiving:
             return False
-        return self._is_draining or self._is_deaf or self._defaults()[2]
+        return self._is_draining or self._is_deaf or self.door.default_head(self.server_state.default_headers)[1]
 
     def exchange_done(self, *, is_kept: bool) -> None:
         self.server_state.total_requests += 1
@@ -156,7 +163,8 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         if self.transport.is_closing():
             return
         if not is_kept:
-            self.transport.close()
+            self._is_deaf = True
+            self._turn_end.close(self.transport)
         elif self._current is None and self._refusal:
             self._refuse(self._refusal)
             return
@@ -167,14 +175,6 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
             self._deadline.set(self.loop.time() + self.bounds.idle_timeout_s)
 
     # --- inside
-
-    def _defaults(self) -> tuple[object, bytes, bool]:
-        """The server's headers for all answers, as lines, and whether one of them says close: then it is about to drain."""
-        headers = self.server_state.default_headers  # a new list every second, with the date
-        if self._default_head[0] is not headers:
-            lines = [b"%b: %b\r\n" % header for header in headers if header[0] != b"connection"]
-            self._default_head = (headers, b"".join(lines), (b"connection", b"close") in headers)
-        return self._default_head
 
     def _on_request(self, request: Request) -> None:
         if self._timed_part:
@@ -232,7 +232,7 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
             is_kept = request.keep_alive and not self.closes_after_this()
             if request.method == "HEAD":
                 body = b""
-            answer = render(status, self._defaults()[1], headers, body, is_kept=is_kept)
+            answer = render(status, self.default_head(), headers, body, is_kept=is_kept)
         except asyncio.CancelledError:
             self._end_with(BARE_ANSWERS[503], is_kept=False)
             raise
@@ -243,12 +243,12 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
 
     def _end_with(self, answer: bytes, *, is_kept: bool) -> None:
         if not self._is_lost:
-            self.transport.write(answer)
+            self._turn_end.write(self.transport, answer)
             self.exchange_done(is_kept=is_kept)
 
     def _send_continue(self) -> None:
         if self._current is None:  # otherwise it would stand before the answer to an earlier request
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._turn_end.write(self.transport, b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _time_the_rest(self) -> None:
         """A request has begun and is not whole: from now on it has a deadline, which more bytes do not move."""
@@ -280,7 +280,8 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
             self._refusal = status
             self._deadline.set(inf)
             return
-        self.transport.write(BARE_ANSWERS[status])
+        self._turn_end.write(self.transport, BARE_ANSWERS[status])
+        self._turn_end.flush()
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self._deadline.set(self.loop.time() + self.bounds.linger_s)

@@ -10,6 +10,7 @@ from typing import Any
 import uvicorn
 
 from gateway.front import FrontBounds, front_protocol
+from gateway.turn_end import TurnEnd
 
 
 class Server(uvicorn.Server):
@@ -31,6 +32,7 @@ class Asked:
         self.bodies: list[bytes] = []
         self.disconnects = 0
         self.delay_s = 0.0
+        self.turn_end = TurnEnd(asyncio.get_running_loop())
 
     async def __call__(self, scope, receive, send) -> None:
         message = await receive()
