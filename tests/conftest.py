@@ -14,11 +14,13 @@ from tests.servers.plugin import ServersPlugin
 from tests.servers.pool import S, ServerPool
 from tests.servers.rabbitmq import delete_vhost, fresh_vhost
 from tests.servers.redis import flush
+from tests.side_by_side import SideBySidePlugin
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One set of servers per run, handed to fixtures as `servers`."""
+    """One set of servers per process that runs tests, handed to fixtures as `servers`."""
     config.pluginmanager.register(ServersPlugin(), "pailou-servers")
+    config.pluginmanager.register(SideBySidePlugin(), "pailou-side-by-side")
 
 
 @pytest.fixture(scope="session")

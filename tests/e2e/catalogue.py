@@ -1,4 +1,4 @@
-"""The smallest catalogue that calls can go through: apps that share one secret, and the API open.echo.get of echo-service."""
+"""The smallest catalogue that calls can go through: apps that share one secret, and APIs of echo-service."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,18 @@ from openplatform.sealing import Seal
 from tests.gateway_world import MASTER_KEYS, SECRET
 
 
-def echo_catalogue(apps: Sequence[tuple[str, int, int | None]]) -> list[ConfigChange]:
+def echo_route(api_name: str = "open.echo.get", **fields: object) -> Route:
+    """An open API of echo-service."""
+    values: dict[str, object] = {
+        "service_id": "echo-service", "inside_api_url": "/echo", "enabled": True, "needs_session": False, "idempotent": True,
+        "is_open": True, "timeout_ms": 10_000,
+    }  # fmt: skip
+    return Route(api_name=api_name, **{**values, **fields})
+
+
+def echo_catalogue(
+    apps: Sequence[tuple[str, int, int | None]], routes: Sequence[Route] = (echo_route(),)
+) -> list[ConfigChange]:
     """apps: (app_key, daily limit, minute limit)."""
     seal = Seal(MASTER_KEYS)
     changes = []
@@ -19,11 +30,6 @@ def echo_catalogue(apps: Sequence[tuple[str, int, int | None]]) -> list[ConfigCh
             sealed_secrets=(seal.seal(SECRET, f"app_info|{key}"),),
         )  # fmt: skip
         changes.append(ConfigChange(kind="app", key=key, version=n, body=msgspec.json.encode(app)))
-    route = Route(
-        api_name="open.echo.get", service_id="echo-service", inside_api_url="/echo", enabled=True, needs_session=False,
-        idempotent=True, is_open=True, timeout_ms=10_000,
-    )  # fmt: skip
-    changes.append(
-        ConfigChange(kind="route", key=route.api_name, version=len(apps) + 1, body=msgspec.json.encode(route))
-    )
+    for n, route in enumerate(routes, start=len(apps) + 1):
+        changes.append(ConfigChange(kind="route", key=route.api_name, version=n, body=msgspec.json.encode(route)))
     return changes

@@ -8,6 +8,7 @@ from tests.servers.pool import ServerPool
 from tests.servers.process import Server
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import Redis
+from tests.side_by_side import is_worker
 
 # The fixture whose use tells that a server will be needed.
 FIXTURES: dict[str, type[Server]] = {
@@ -25,8 +26,11 @@ class ServersPlugin:
         self.pool = ServerPool()
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Start in the background what the collected tests will ask for, so that the slow ones start side by side."""
-        if not session.config.option.collectonly:
+        """Start in the background what the collected tests will ask for, so that the slow ones start side by side.
+
+        One of several workers starts each at its first use: it collects all tests and will run some.
+        """
+        if not session.config.option.collectonly and not is_worker():
             wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
             self.pool.begin(*(kind for name, kind in FIXTURES.items() if name in wanted))
 

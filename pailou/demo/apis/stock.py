@@ -55,6 +55,8 @@ def _change(
     properties: dict[str, Schema],
     answer: dict[str, Any],
     example: dict[str, str],
+    *,
+    replay_guard: bool = False,
 ) -> Api:
     return Api(
         MappingDraft(
@@ -66,6 +68,7 @@ def _change(
             api_group="仓储",
             request_schema=parameters(required, **properties, idempotency_key=KEY),
             response_example=answer,
+            replay_guard=replay_guard,
         ),
         example,
     )
@@ -127,7 +130,7 @@ STOCK_APIS = (
     ),
     _change(
         "open.stock.receive",
-        "收货：在途转在库，按移动加权平均更新成本；不能多于在途。",
+        "收货：在途转在库，按移动加权平均更新成本；不能多于在途。同一签名只受理一次，重发须重新签名。",
         ("items",),
         {
             "items": _items('{"product_id":10002,"warehouse_sn":"KM001","cnt":5,"unit_cost":"52.80"}'),
@@ -139,5 +142,6 @@ STOCK_APIS = (
             "reference": "PO-2026-001",
             "idempotency_key": "demo-receive",
         },
+        replay_guard=True,
     ),
 )
