@@ -144,8 +144,8 @@ def test_a_pasted_curl_brings_an_order_and_is_seen_everywhere(all_in_one: Callab
 
 
 def test_the_demo_shows_every_part_of_the_platform(all_in_one: Callable[..., AllInOne]) -> None:
-    """demo.json is private and its examples work twice, one of them cached and one guarded against replays; customers, apps, roles, menus, orders and a day of logs are there; a fresh
-    call can be signed by the command that is printed."""
+    """demo.json is private and its examples work twice, one cached, one guarded against replays; customers, apps, roles, menus, orders
+    and a day of logs are there; a fresh call can be signed by the command that is printed."""
     run = all_in_one().ready()
     assert stat.S_IMODE((run.folder / "var/demo.json").stat().st_mode) == 0o600
     assert run.demo["gateway_url"].endswith("/router/rest")

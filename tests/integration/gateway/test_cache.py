@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
 
 import pytest
 from starlette.responses import Response
@@ -69,20 +68,6 @@ async def test_a_thousand_misses_make_one_call(clean_redis_url: str) -> None:
             answers = await asyncio.gather(*(ask() for _ in range(CALLERS)))
         assert all(b'{"open_kept_get_response":{"n":1,"request_id":' in answer for answer in answers)
         assert len(world.seen) == 1
-
-
-async def test_four_gateways_make_one_call(clean_redis_url: str) -> None:
-    """Processes meet in Redis: of 4 × 25 concurrent misses one reaches a service."""
-    async with AsyncExitStack() as stack:
-        worlds = [await stack.enter_async_context(open_world(redis_url=clean_redis_url)) for _ in range(4)]
-        await worlds[-1].put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=60, timeout_ms=5000)
-        for world in worlds:
-            await world.in_force()
-            world.answers["/echo"] = Slow(b'{"n":1}')
-        params = worlds[0].signed("open.kept.get")
-        answers = await asyncio.gather(*(world.call(params) for world in worlds for _ in range(25)))
-        assert all(answer.json()["open_kept_get_response"]["n"] == 1 for answer in answers)
-        assert sum(len(world.seen) for world in worlds) == 1
 
 
 async def test_a_batch_of_the_same_asks_once(cached: World) -> None:
