@@ -164,7 +164,7 @@ def create_app(resources: Resources, settings: AdminSettings) -> ASGIApp:
         generate_unique_id_function=operation_id,
     )
     app.state.guard = guard
-    app.state.desk = ChangeDesk(resources.changes, resources.relay, settings.time_zone)
+    app.state.desk = ChangeDesk(resources.changes, resources.relay, resources.seal, settings.time_zone)
     for router in _api_routers(resources, settings, sessions, guard, sign_in):
         app.include_router(router, prefix=API_PREFIX, responses=DEFAULT_ANSWERS)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way of changing the document
@@ -262,7 +262,7 @@ def _machine_routes(resources: Resources) -> list[BaseRoute]:
 
     async def metrics(request: Request) -> Response:
         if not is_from_here(request):
-            raise Problem(403, "not-local", "this path answers this machine only")
+            raise Problem(403, "not-local", "this path answers this machine only", "该地址仅限本机访问")
         return Response(generate_latest(resources.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(request: Request) -> Response:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection as AsyncConnection  # services name the type and see no more of SQL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from openplatform.errors import PLATFORM_UNAVAILABLE
+from openplatform.errors import PLATFORM_UNAVAILABLE, PlatformUnavailable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -67,6 +67,10 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class OutcomeUnknown(PlatformUnavailable):
+    """The database went away while a transaction was being committed: it is done or undone as a whole, nobody knows which."""
+
+
 class Database:
     """A service's database.
 
@@ -80,8 +84,18 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        async with _translated(self.engine.begin()) as connection:
-            yield connection
+        """Raises OutcomeUnknown when the connection is lost while the transaction is being committed."""
+        is_committing = False
+        try:
+            async with _translated(self.engine.begin()) as connection:
+                yield connection
+                is_committing = True
+        except PlatformUnavailable as error:
+            if is_committing:
+                raise OutcomeUnknown(
+                    error.code, error.msg, error.sub_code, "nobody knows whether it was done"
+                ) from error
+            raise
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

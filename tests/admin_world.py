@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from starlette.types import ASGIApp
 
 from admin_api.app import Resources, create_app, open_resources
-from admin_api.security.sessions import Sessions
+from admin_api.security.permissions import Permissions
+from admin_api.security.sessions import Sessions, permissions_of_user
 from admin_api.settings import AdminSettings
 from admin_api.tables.access import admin_user, menu, role, role_menu, user_role
 from admin_api.tables.metadata import metadata
@@ -147,6 +148,13 @@ class World:
             session_id, _ = await self._sessions.open(connection, user_id, remote_ip="127.0.0.1", user_agent="tests")
         caller = await self.caller(Authorization=f"Bearer {session_id}")
         return Caller(caller.http, user_id, email)
+
+    async def operator_of_role(self, role_id: int) -> tuple[Caller, Permissions]:
+        """A new operator with one of the roles that there are, and what they may do."""
+        caller = await self.operator()
+        async with self.database.begin() as connection:
+            await connection.execute(sa.insert(user_role).values(user_id=caller.user_id, role_id=role_id))
+            return caller, await permissions_of_user(connection, caller.user_id)
 
     async def administrator(self) -> Caller:
         return await self.operator("*:*:*")

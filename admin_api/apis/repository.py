@@ -1,24 +1,30 @@
 """Lists of API mappings and system parameters."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 from pydantic import Field
 
 from admin_api.tables.apis import api_systemparam, app_api_grant, app_mapping
-from admin_api.tables.listing import Listing, contains, fetch_page
+from admin_api.tables.listing import Filter, Listing, RowStream, contains, fetch_page
 from admin_api.tables.rows import Row, fetch_rows
+from admin_api.tables.selection import Chosen, Selection, choose
 from admin_api.tables.shapes import Note50, Search
-from openplatform.sql import AsyncConnection
+from openplatform.sql import AsyncConnection, Database
 
 
-class MappingListing(Listing):
+class MappingFilter(Filter):
     """q: in the API's name, its path, its service or its description."""
 
     q: Search | None = None
     state: Annotated[int, Field(ge=0, le=1)] | None = None
     service_id: Search | None = None
     api_group: Note50 | None = None
+
+
+class MappingListing(Listing, MappingFilter):
+    """A list of API mappings."""
+
     sort: Literal[
         "id", "-id", "gateway_api_name", "-gateway_api_name", "service_id", "-service_id", "state", "-state"
     ] = "gateway_api_name"
@@ -35,13 +41,20 @@ class ParamListing(Listing):
 async def list_mappings(connection: AsyncConnection, listing: MappingListing) -> tuple[list[Row], int]:
     """The page and the total."""
     m = app_mapping.c
-    query = sa.select(app_mapping)
-    if listing.q is not None:
-        query = query.where(contains(listing.q, m.gateway_api_name, m.inside_api_url, m.service_id, m.description))
-    for name in ("state", "service_id", "api_group"):
-        if (wanted := getattr(listing, name)) is not None:
-            query = query.where(m[name] == wanted)
+    query = _narrowed(sa.select(app_mapping), listing)
     return await fetch_page(connection, query, listing, sort=listing.sort, columns=m, tie=m.id)
+
+
+def stream_mappings(database: Database, found: MappingFilter) -> RowStream:
+    """All of them."""
+    return RowStream(database, _narrowed(sa.select(app_mapping), found), app_mapping.c.id)
+
+
+async def choose_mappings(connection: AsyncConnection, selection: Selection[MappingFilter]) -> Chosen:
+    """The selected API mappings, locked. Raises SelectionTooLarge, SelectionChanged."""
+    found = selection.filter
+    matching = None if found is None else _narrowed(sa.select(app_mapping.c.id), found)
+    return await choose(connection, app_mapping, selection, matching)
 
 
 async def all_mappings(connection: AsyncConnection, *, lock: bool = False) -> list[Row]:
@@ -68,3 +81,13 @@ async def drop_grants(connection: AsyncConnection, mapping_id: int) -> list[int]
     app_ids = list((await connection.execute(apps)).scalars())
     await connection.execute(sa.delete(app_api_grant).where(of_mapping))
     return app_ids
+
+
+def _narrowed(query: sa.Select[Any], found: MappingFilter) -> sa.Select[Any]:
+    m = app_mapping.c
+    if found.q is not None:
+        query = query.where(contains(found.q, m.gateway_api_name, m.inside_api_url, m.service_id, m.description))
+    for name in ("state", "service_id", "api_group"):
+        if (wanted := getattr(found, name)) is not None:
+            query = query.where(m[name] == wanted)
+    return query

@@ -7,8 +7,10 @@ from typing import Generic, Protocol, TypeVar
 
 from admin_api.outbox.records import Entry, app_entry, param_entry, route_entry, session_entry
 from admin_api.outbox.repository import app_rows, append, begin_emitting, param_rows, route_rows, token_rows
-from admin_api.security.audit import Values, record_change
+from admin_api.security.audit import Values, audit_row, record_change
 from admin_api.security.operators import Operator
+from admin_api.security.repository import add_audit_rows
+from admin_api.tables.rows import Row
 from openplatform.ports import Clock
 from openplatform.records import ConfigKind
 from openplatform.sql import AsyncConnection, Database
@@ -34,6 +36,13 @@ class Change:
         await record_change(
             self.connection, self.by, self.now, action=action, table=table, row_id=row_id, before=before, after=after
         )
+
+    async def record_edits(self, action: str, table: str, before: Sequence[Row], after: Sequence[Row]) -> None:
+        """The same for many rows, which have ids, in the same order."""
+        pairs = zip(before, after, strict=True)
+        rows = [audit_row(self.by, self.now, action, table, was["id"], was, now) for was, now in pairs]
+        if rows:
+            await add_audit_rows(self.connection, rows)
 
     async def emit_apps(self, ids: Sequence[int]) -> None:
         """Tells gateways what these apps are now."""

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from admin_api.security.operators import Operator
-from admin_api.security.repository import add_audit_row
+from admin_api.security.repository import add_audit_rows
 from admin_api.tables.rows import SECRET_COLUMNS
 from openplatform.sql import AsyncConnection
 
@@ -28,10 +28,23 @@ async def record_change(
     after: Values | None = None,
 ) -> None:
     """Writes what was done in the same transaction: of an edit only the columns that differ."""
+    await add_audit_rows(connection, [audit_row(operator, now, action, table, row_id, before, after)])
+
+
+def audit_row(
+    operator: Operator,
+    now: datetime,
+    action: str,
+    table: str,
+    row_id: object,
+    before: Values | None,
+    after: Values | None,
+) -> dict[str, Any]:
+    """The row that tells of one change."""
     if before is not None and after is not None:
         names = [name for name in after if name not in before or before[name] != after[name]]
         before, after = {n: before.get(n) for n in names}, {n: after[n] for n in names}
-    row = {
+    return {
         "create_time": now,
         "user_id": operator.user_id,
         "who": operator.email,
@@ -43,7 +56,6 @@ async def record_change(
         "before": _to_json(before),
         "after": _to_json(after),
     }
-    await add_audit_row(connection, row)
 
 
 def _to_json(values: Values | None) -> str | None:

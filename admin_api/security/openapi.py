@@ -27,6 +27,26 @@ _SECURITY_SCHEMES = {
 }
 
 
+_TAGS = {
+    "个人": "The operator's own account: session, profile, password.",
+    "应用管理": "Applications with their secrets, grants and allowed addresses.",
+    "限流策略": "Limits and how much of them is used.",
+    "API映射": "Public APIs and where they lead.",
+    "TOKEN管理": "Sessions that users granted to applications.",
+    "客户管理": "Whom applications belong to and whose balance pays.",
+    "充值管理": "Top-ups and the ledger.",
+    "系统参数": "Parameters that every call must carry.",
+    "今日排行": "The most called APIs of a day.",
+    "日志搜索": "Records of calls.",
+    "API统计": "Calls, errors and times by API.",
+    "用户": "Operators of this back office.",
+    "角色": "Sets of menus whose permissions operators hold.",
+    "菜单": "The tree of directories, menus and buttons that carries the permissions.",
+    "审计日志": "Who changed what, and who tried to sign in.",
+}
+"""Tag → what its operations are about. Tags are the names of menus, so that the console and its API speak alike."""
+
+
 def operation_id(route: APIRoute) -> str:
     """The endpoint's own name: what generated clients call the operation."""
     return route.name
@@ -38,6 +58,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(
             title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes, openapi_version="3.1.0"
         )
+        document["tags"] = [{"name": name, "description": text} for name, text in _TAGS.items()]
         document.setdefault("components", {})["securitySchemes"] = _SECURITY_SCHEMES
         for item in document["paths"].values():
             for operation in item.values():

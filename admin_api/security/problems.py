@@ -13,7 +13,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from admin_api.tables.rows import SECRET_COLUMNS, RowConflict, RowInUse, RowMissing, RowStale, ValueTaken
+from admin_api.tables.selection import MAX_MATCHES, SelectionChanged, SelectionTooLarge
 from openplatform.errors import OpenPlatformError, PlatformUnavailable, ServiceRejected, UpstreamFailed
+from openplatform.sql import OutcomeUnknown
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,12 @@ _TITLES = {
     409: "Conflict", 413: "Content Too Large", 422: "Invalid Request", 429: "Too Many Requests",
     500: "Internal Error", 503: "Service Unavailable",
 }  # fmt: skip
+_HTTP = {
+    404: ("no-such-path", "没有这个地址"),
+    405: ("method-not-allowed", "该地址不支持此请求方法"),
+    413: ("too-large", "请求体过大"),
+}
+"""What the web framework itself refuses: status → code, text."""
 
 
 class FieldProblem(BaseModel):
@@ -55,7 +63,7 @@ class Problem(Exception):
         status: int,
         code: str,
         detail: str,
-        detail_zh: str = "",
+        detail_zh: str,
         *,
         errors: Sequence[FieldProblem] = (),
         headers: Mapping[str, str] | None = None,
@@ -131,6 +139,21 @@ def problem_of(error: Exception) -> Problem:
             return Problem(409, "taken", f"{error.field} {message}", f"{error.field} 已被占用", errors=[field])
         case RowInUse():
             return Problem(409, "in-use", "other rows still refer to this one", "该记录仍被引用，不能删除")
+        case SelectionTooLarge():
+            return Problem(
+                422,
+                "selection-too-large",
+                f"the filter finds more than {MAX_MATCHES} rows: narrow it",
+                f"筛选结果超过 {MAX_MATCHES} 条，请缩小范围",
+            )
+        case SelectionChanged():
+            return Problem(
+                409,
+                "selection-changed",
+                f"the filter finds {error.found} rows now, not {error.expected}: look again",
+                f"筛选结果已变为 {error.found} 条（原为 {error.expected} 条），请重新确认",
+                more={"found": error.found},
+            )
         case RowConflict():
             return Problem(409, "conflict", "another change got in between: try again", "与其他修改冲突，请重试")
         case RequestValidationError():
@@ -138,6 +161,15 @@ def problem_of(error: Exception) -> Problem:
             first = errors[0]
             return Problem(
                 422, "invalid", f"{first.field or first.place}: {first.message}", "请求内容不合法", errors=errors
+            )
+        case OutcomeUnknown():
+            return Problem(
+                503,
+                "outcome-unknown",
+                "the database went away while it was told: look whether the change is there, or send the request again with the"
+                " same Idempotency-Key",
+                "数据库在提交时中断，修改可能已生效：请刷新确认，或使用相同的幂等键重新提交",
+                headers={"Retry-After": "5"},
             )
         case PlatformUnavailable():
             return Problem(
@@ -150,10 +182,8 @@ def problem_of(error: Exception) -> Problem:
         case ServiceRejected():
             return Problem(422, error.sub_code or "refused", error.sub_msg, "后端服务拒绝了该请求")
         case HTTPException():
-            code = {404: "no-such-path", 405: "method-not-allowed", 413: "too-large"}.get(
-                error.status_code, "bad-request"
-            )
-            return Problem(error.status_code, code, str(error.detail), headers=error.headers)
+            code, text_zh = _HTTP.get(error.status_code, ("bad-request", "请求无法识别"))
+            return Problem(error.status_code, code, str(error.detail), text_zh, headers=error.headers)
     return Problem(500, "internal-error", "an unexpected fault of the platform: report the request id", "平台内部错误")
 
 
@@ -172,8 +202,8 @@ async def _ignore(request: Request, error: Exception) -> Response:
 
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
     **dict.fromkeys(
-        (Problem, RowMissing, RowStale, ValueTaken, RowInUse, RowConflict, RequestValidationError, OpenPlatformError,
-         HTTPException), _refuse),
+        (Problem, RowMissing, RowStale, ValueTaken, RowInUse, RowConflict, SelectionTooLarge, SelectionChanged,
+         RequestValidationError, OpenPlatformError, HTTPException), _refuse),
     ClientDisconnect: _ignore,
     Exception: _report,
 }  # fmt: skip

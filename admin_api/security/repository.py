@@ -121,9 +121,9 @@ async def forget_attempts(connection: AsyncConnection, before: datetime) -> int:
     return (await connection.execute(sa.delete(login_log).where(login_log.c.create_time < before))).rowcount
 
 
-async def add_audit_row(connection: AsyncConnection, row: Row) -> None:
+async def add_audit_rows(connection: AsyncConnection, rows: Sequence[Row]) -> None:
     """Appends; nothing here changes or deletes such rows."""
-    await connection.execute(sa.insert(admin_audit_log).values(row))
+    await connection.execute(sa.insert(admin_audit_log), rows)
 
 
 async def last_change_of(connection: AsyncConnection, table: str, row_id: int) -> Row | None:

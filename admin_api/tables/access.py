@@ -49,6 +49,22 @@ admin_user = sa.Table(
     version(),
 )
 
+operator_preferences = sa.Table(
+    "operator_preferences",
+    metadata,
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("admin_user.id"), primary_key=True, autoincrement=False),
+    sa.Column("body", sa.Text, nullable=False),  # JSON object: language, theme and what else they chose in the console
+)
+
+password_link = sa.Table(
+    "password_link",
+    metadata,
+    sa.Column("token_hash", key_text(64), primary_key=True),  # SHA-256 of what the link holds
+    sa.Column("user_id", sa.Integer, sa.ForeignKey("admin_user.id"), nullable=False, index=True),
+    sa.Column("create_time", UtcDateTime, nullable=False),
+    sa.Column("expire_time", UtcDateTime, nullable=False),
+)
+
 user_role = sa.Table(
     "user_role",
     metadata,

@@ -1,17 +1,23 @@
 """How every list of the API pages, sorts and counts."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
-from admin_api.tables.rows import Row, as_row
-from openplatform.sql import AsyncConnection
+from admin_api.tables.rows import Row, as_row, fetch_rows
+from openplatform.sql import AsyncConnection, Database
 
 V = TypeVar("V")
 
 MAX_PAGE = 100_000
+
+
+class Filter(BaseModel):
+    """What narrows a list, an export or a selection of rows; a list adds its conditions."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Listing(BaseModel):
@@ -45,15 +51,58 @@ async def fetch_page(
 
     sort: a name of `columns`, `-` before it for descending; tie: a unique column, so that no row is on two pages.
     """
-    total = (
-        await connection.execute(sa.select(sa.func.count()).select_from(query.order_by(None).subquery()))
-    ).scalar_one()
+    total = await _count(connection, query)
     column = columns[sort.removeprefix("-")]
     order = (column.desc(), tie.desc()) if sort.startswith("-") else (column.asc(), tie.asc())
     rows = await connection.execute(
         query.order_by(*order).limit(listing.size).offset((listing.page - 1) * listing.size)
     )
     return [as_row(row) for row in rows.mappings()], total
+
+
+class RowStream:
+    """A query's rows in the order of their ids, chunk by chunk: each is a read of its own, so that none lasts long.
+
+    key: the unique id column; label: its name in the rows.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        query: sa.Select[Any],
+        key: sa.ColumnElement[int],
+        *,
+        label: str = "id",
+        chunk: int = 1000,
+    ) -> None:
+        self._database = database
+        self._query = query.order_by(None)
+        self._key = key
+        self._label = label
+        self._chunk = chunk
+
+    async def count(self) -> int:
+        """How many rows there are now."""
+        async with self._database.read() as connection:
+            return await _count(connection, self._query)
+
+    async def chunks(self) -> AsyncIterator[list[Row]]:
+        """All rows, as they are when their turn comes."""
+        last = 0
+        while True:
+            after = self._query.where(self._key > last).order_by(self._key).limit(self._chunk)
+            async with self._database.read() as connection:
+                rows = await fetch_rows(connection, after)
+            if rows:
+                yield rows
+                last = rows[-1][self._label]
+            if len(rows) < self._chunk:
+                return
+
+
+async def _count(connection: AsyncConnection, query: sa.Select[Any]) -> int:
+    counted = sa.select(sa.func.count()).select_from(query.order_by(None).subquery())
+    return int((await connection.execute(counted)).scalar_one())
 
 
 def contains(text: str, *columns: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:

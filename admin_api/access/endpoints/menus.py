@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from admin_api.access.repository.roles import all_menus
 from admin_api.access.service.menus import MenuDraft, MenuEdit, create_menu, delete_menu, edit_menu
-from admin_api.outbox.desk import AtDesk
+from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import needs
 from admin_api.tables.access import menu
@@ -33,6 +33,10 @@ def menu_routes(database: Database, zone: ZoneInfo) -> APIRouter:
     """The routes of menus."""
     router = APIRouter(prefix="/menus", tags=["菜单"], route_class=GuardedRoute)
 
+    async def current(menu_id: int) -> MenuView:
+        async with database.read() as connection:
+            return MenuView.of(await fetch_row(connection, menu, menu_id), zone)
+
     @router.get("", openapi_extra=needs("sys:menu:list"))
     async def list_menus() -> list[MenuView]:
         """All entries at once: a tree in pages would be no tree."""
@@ -40,13 +44,12 @@ def menu_routes(database: Database, zone: ZoneInfo) -> APIRouter:
             return [MenuView.of(row, zone) for row in await all_menus(connection)]
 
     @router.post("", status_code=201, openapi_extra=needs("sys:menu:add"))
-    async def add_menu(draft: MenuDraft, desk: AtDesk) -> MenuView:
-        return MenuView.of(await desk.change(lambda change: create_menu(change, draft)), zone)
+    async def add_menu(draft: MenuDraft, desk: AtCreatingDesk) -> MenuView:
+        return await current(await desk.create_row(draft, lambda change: create_menu(change, draft)))
 
     @router.get("/{menu_id}", openapi_extra=needs("sys:menu:query"))
     async def get_menu(menu_id: Id) -> MenuView:
-        async with database.read() as connection:
-            return MenuView.of(await fetch_row(connection, menu, menu_id), zone)
+        return await current(menu_id)
 
     @router.patch("/{menu_id}", openapi_extra=needs("sys:menu:edit"))
     async def change_menu(menu_id: Id, edit: MenuEdit, desk: AtDesk) -> MenuView:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from admin_api.access.repository.roles import RoleListing, list_roles, menus_of_role
 from admin_api.access.service.roles import RoleDraft, RoleEdit, create_role, delete_role, edit_role
-from admin_api.outbox.desk import AtDesk
+from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import needs
 from admin_api.tables.access import role
@@ -51,9 +51,8 @@ def role_routes(database: Database, zone: ZoneInfo) -> APIRouter:
         return Page(items=items, total=total, page=listing.page, size=listing.size)
 
     @router.post("", status_code=201, openapi_extra=needs("sys:role:add"))
-    async def add_role(draft: RoleDraft, desk: AtDesk) -> RoleDetail:
-        row = await desk.change(lambda change: create_role(change, draft))
-        return await current(row["id"])
+    async def add_role(draft: RoleDraft, desk: AtCreatingDesk) -> RoleDetail:
+        return await current(await desk.create_row(draft, lambda change: create_role(change, draft)))
 
     @router.get("/{role_id}", openapi_extra=needs("sys:role:query"))
     async def get_role(role_id: Id) -> RoleDetail:

@@ -17,7 +17,9 @@ from admin_api.access.service.users import (
     reset_password,
     sign_out_user,
 )
-from admin_api.outbox.desk import AtDesk
+from admin_api.outbox.answers import Answer
+from admin_api.outbox.changes import Change
+from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.passwords import Passwords
 from admin_api.security.permissions import needs
@@ -84,11 +86,15 @@ def user_routes(database: Database, passwords: Passwords, zone: ZoneInfo) -> API
         return Page(items=await shown(rows), total=total, page=listing.page, size=listing.size)
 
     @router.post("", status_code=201, openapi_extra=needs("sys:user:add"))
-    async def add_user(draft: UserDraft, desk: AtDesk) -> NewUserView:
+    async def add_user(draft: UserDraft, desk: AtCreatingDesk) -> NewUserView:
         made_up = new_password() if draft.password is None else None
         hashed = await passwords.hash(draft.password or made_up or "")
-        row = await desk.change(lambda change: create_user(change, draft, hashed))
-        return NewUserView(**(await current(row["id"])).model_dump(), password=made_up)
+
+        async def work(change: Change) -> Answer:
+            return {"id": (await create_user(change, draft, hashed))["id"], "password": made_up}
+
+        made = await desk.create(draft, work)
+        return NewUserView(**(await current(made["id"])).model_dump(), password=made["password"])
 
     @router.get("/{user_id}", openapi_extra=needs("sys:user:query"))
     async def get_user(user_id: Id) -> UserView:

@@ -7,27 +7,26 @@ import sqlalchemy as sa
 from pydantic import ConfigDict, Field
 
 from admin_api.tables.access import admin_audit_log, login_log
-from admin_api.tables.listing import Listing, contains, fetch_page
+from admin_api.tables.listing import Filter, Listing, RowStream, contains, fetch_page
 from admin_api.tables.rows import Row
 from admin_api.tables.shapes import Id, Moment, Search
-from openplatform.sql import AsyncConnection
+from openplatform.sql import AsyncConnection, Database
 
 Outcome = Literal["failed", "succeeded", "refused"]
 OUTCOMES: tuple[Outcome, ...] = ("failed", "succeeded", "refused")
 """By the number in login_log.outcome."""
 
 
-class TimeListing(Listing):
+class TimeFilter(Filter):
     """from inclusive, to exclusive."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
     from_: Annotated[Moment | None, Field(alias="from")] = None
     to: Moment | None = None
-    sort: Literal["id", "-id"] = "-id"
 
 
-class AuditListing(TimeListing):
+class AuditFilter(TimeFilter):
     """who: in the operator's address."""
 
     who: Search | None = None
@@ -37,7 +36,13 @@ class AuditListing(TimeListing):
     row_id: Search | None = None
 
 
-class LoginListing(TimeListing):
+class AuditListing(Listing, AuditFilter):
+    """A list of changes."""
+
+    sort: Literal["id", "-id"] = "-id"
+
+
+class LoginFilter(TimeFilter):
     """email: in the address as it was typed."""
 
     email: Search | None = None
@@ -45,34 +50,60 @@ class LoginListing(TimeListing):
     outcome: Outcome | None = None
 
 
+class LoginListing(Listing, LoginFilter):
+    """A list of attempts."""
+
+    sort: Literal["id", "-id"] = "-id"
+
+
 async def list_audit_rows(connection: AsyncConnection, listing: AuditListing) -> tuple[list[Row], int]:
     """The page and the total."""
     a = admin_audit_log.c
-    query = _between(sa.select(admin_audit_log), a.create_time, listing)
-    if listing.who is not None:
-        query = query.where(contains(listing.who, a.who))
-    for name in ("user_id", "action", "table_name", "row_id"):
-        if (wanted := getattr(listing, name)) is not None:
-            query = query.where(a[name] == wanted)
-    return await fetch_page(connection, query, listing, sort=listing.sort, columns=a, tie=a.id)
+    return await fetch_page(connection, _changes(listing), listing, sort=listing.sort, columns=a, tie=a.id)
+
+
+def stream_audit_rows(database: Database, found: AuditFilter) -> RowStream:
+    """All of them."""
+    return RowStream(database, _changes(found), admin_audit_log.c.id)
 
 
 async def list_attempts(connection: AsyncConnection, listing: LoginListing) -> tuple[list[Row], int]:
     """The page and the total."""
     log = login_log.c
-    query = _between(sa.select(login_log), log.create_time, listing)
-    if listing.email is not None:
-        query = query.where(contains(listing.email, log.email))
-    if listing.remote_ip is not None:
-        query = query.where(log.remote_ip == listing.remote_ip)
-    if listing.outcome is not None:
-        query = query.where(log.outcome == OUTCOMES.index(listing.outcome))
-    return await fetch_page(connection, query, listing, sort=listing.sort, columns=log, tie=log.id)
+    return await fetch_page(connection, _attempts(listing), listing, sort=listing.sort, columns=log, tie=log.id)
 
 
-def _between(query: sa.Select[Any], column: sa.ColumnElement[datetime], listing: TimeListing) -> sa.Select[Any]:
-    if listing.from_ is not None:
-        query = query.where(column >= listing.from_)
-    if listing.to is not None:
-        query = query.where(column < listing.to)
+def stream_attempts(database: Database, found: LoginFilter) -> RowStream:
+    """All of them."""
+    return RowStream(database, _attempts(found), login_log.c.id)
+
+
+def _changes(found: AuditFilter) -> sa.Select[Any]:
+    a = admin_audit_log.c
+    query = _between(sa.select(admin_audit_log), a.create_time, found)
+    if found.who is not None:
+        query = query.where(contains(found.who, a.who))
+    for name in ("user_id", "action", "table_name", "row_id"):
+        if (wanted := getattr(found, name)) is not None:
+            query = query.where(a[name] == wanted)
+    return query
+
+
+def _attempts(found: LoginFilter) -> sa.Select[Any]:
+    log = login_log.c
+    query = _between(sa.select(login_log), log.create_time, found)
+    if found.email is not None:
+        query = query.where(contains(found.email, log.email))
+    if found.remote_ip is not None:
+        query = query.where(log.remote_ip == found.remote_ip)
+    if found.outcome is not None:
+        query = query.where(log.outcome == OUTCOMES.index(found.outcome))
+    return query
+
+
+def _between(query: sa.Select[Any], column: sa.ColumnElement[datetime], found: TimeFilter) -> sa.Select[Any]:
+    if found.from_ is not None:
+        query = query.where(column >= found.from_)
+    if found.to is not None:
+        query = query.where(column < found.to)
     return query

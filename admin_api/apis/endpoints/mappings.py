@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from starlette.responses import StreamingResponse
 
-from admin_api.apis.repository import MappingListing, list_mappings
+from admin_api.apis.repository import MappingFilter, MappingListing, list_mappings, stream_mappings
 from admin_api.apis.service.mappings import (
     DOCUMENTS,
     MappingDraft,
@@ -18,13 +18,15 @@ from admin_api.apis.service.mappings import (
     edit_mapping,
     switch_mappings,
 )
-from admin_api.outbox.desk import AtDesk
+from admin_api.exports import CSV_ANSWER, Export, exported
+from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import needs
 from admin_api.tables.apis import app_mapping
 from admin_api.tables.listing import Page
 from admin_api.tables.rows import Row, fetch_row
-from admin_api.tables.shapes import Body, BodyId, Id, State, View
+from admin_api.tables.selection import BulkResult, Selection
+from admin_api.tables.shapes import Id, State, View
 from openplatform.sql import Database
 
 
@@ -68,22 +70,34 @@ class MappingView(MappingFields):
     version: int
 
 
-class MappingSwitch(Body):
+class MappingSwitch(Selection[MappingFilter]):
     """Which APIs to make available (state 1) or not (0)."""
 
-    ids: Annotated[list[BodyId], Field(min_length=1, max_length=1000)]
     state: State
 
 
-class MappingsSwitched(View):
-    """Item by item: the ids that do not exist; all others are in the wanted state."""
+class MappingExport(Export, MappingFilter):
+    """Which APIs."""
 
-    missing: list[int]
+
+EXPORTED = (
+    ("id", "编号"), ("gateway_api_name", "API名称"), ("service_id", "服务"), ("http_method", "方法"),
+    ("inside_api_url", "内部地址"), ("state", "状态"), ("description", "说明"), ("idempotents", "幂等"), ("needfee", "收费"),
+    ("price_fen", "单价（分）"), ("need_session", "需要会话"), ("is_open", "开放"), ("timeout_ms", "超时（毫秒）"),
+    ("cache_ttl_s", "缓存（秒）"), ("limit_per_second", "每秒限额"), ("limit_per_minute", "每分钟限额"),
+    ("limit_per_day", "每日限额"), ("max_concurrency", "并发上限"), ("replay_guard", "防重放"), ("api_version", "版本"),
+    ("api_group", "分组"), ("deprecated", "已废弃"),
+)  # fmt: skip
+"""Columns of the export; the whole table with its documents is at /mappings/table."""
 
 
 def mapping_routes(database: Database, zone: ZoneInfo) -> APIRouter:
     """The routes of API mappings."""
     router = APIRouter(prefix="/mappings", tags=["API映射"], route_class=GuardedRoute)
+
+    async def current(mapping_id: int) -> MappingView:
+        async with database.read() as connection:
+            return _view(await fetch_row(connection, app_mapping, mapping_id), zone)
 
     @router.get("", openapi_extra=needs("gw:mapping:list"))
     async def get_mappings(listing: Annotated[MappingListing, Query()]) -> Page[MappingView]:
@@ -93,18 +107,20 @@ def mapping_routes(database: Database, zone: ZoneInfo) -> APIRouter:
         return Page(items=items, total=total, page=listing.page, size=listing.size)
 
     @router.post("", status_code=201, openapi_extra=needs("gw:mapping:add"))
-    async def add_mapping(draft: MappingDraft, desk: AtDesk) -> MappingView:
-        return _view(await desk.change(lambda change: create_mapping(change, draft)), zone)
+    async def add_mapping(draft: MappingDraft, desk: AtCreatingDesk) -> MappingView:
+        return await current(await desk.create_row(draft, lambda change: create_mapping(change, draft)))
 
     @router.post("/state", openapi_extra=needs("gw:mapping:edit"))
-    async def switch_many_mappings(switch: MappingSwitch, desk: AtDesk) -> MappingsSwitched:
-        missing = await desk.change(lambda change: switch_mappings(change, switch.ids, switch.state))
-        return MappingsSwitched(missing=missing)
+    async def switch_many_mappings(switch: MappingSwitch, desk: AtDesk) -> BulkResult:
+        return await desk.change(lambda change: switch_mappings(change, switch, switch.state))
+
+    @router.get("/export", openapi_extra=needs("gw:mapping:export"), **CSV_ANSWER)
+    async def export_mappings(found: Annotated[MappingExport, Query()]) -> StreamingResponse:
+        return await exported(stream_mappings(database, found), EXPORTED, name="mappings", lang=found.lang, zone=zone)
 
     @router.get("/{mapping_id}", openapi_extra=needs("gw:mapping:query"))
     async def get_mapping(mapping_id: Id) -> MappingView:
-        async with database.read() as connection:
-            return _view(await fetch_row(connection, app_mapping, mapping_id), zone)
+        return await current(mapping_id)
 
     @router.patch("/{mapping_id}", openapi_extra=needs("gw:mapping:edit"))
     async def change_mapping(mapping_id: Id, edit: MappingEdit, desk: AtDesk) -> MappingView:

@@ -14,7 +14,7 @@ from admin_api.apis.service.params import (
     delete_param,
     edit_param,
 )
-from admin_api.outbox.desk import AtDesk
+from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import needs
 from admin_api.tables.apis import api_systemparam
@@ -39,6 +39,10 @@ def param_routes(database: Database, zone: ZoneInfo) -> APIRouter:
     """The routes of system parameters."""
     router = APIRouter(prefix="/sysparams", tags=["系统参数"], route_class=GuardedRoute)
 
+    async def current(param_id: int) -> ParamView:
+        async with database.read() as connection:
+            return _view(await fetch_row(connection, api_systemparam, param_id), zone)
+
     @router.get("", openapi_extra=needs("gw:param:list"))
     async def get_params(listing: Annotated[ParamListing, Query()]) -> Page[ParamView]:
         async with database.read() as connection:
@@ -47,13 +51,12 @@ def param_routes(database: Database, zone: ZoneInfo) -> APIRouter:
         return Page(items=items, total=total, page=listing.page, size=listing.size)
 
     @router.post("", status_code=201, openapi_extra=needs("gw:param:add"))
-    async def add_param(draft: ParamDraft, desk: AtDesk) -> ParamView:
-        return _view(await desk.change(lambda change: create_param(change, draft)), zone)
+    async def add_param(draft: ParamDraft, desk: AtCreatingDesk) -> ParamView:
+        return await current(await desk.create_row(draft, lambda change: create_param(change, draft)))
 
     @router.get("/{param_id}", openapi_extra=needs("gw:param:query"))
     async def get_param(param_id: Id) -> ParamView:
-        async with database.read() as connection:
-            return _view(await fetch_row(connection, api_systemparam, param_id), zone)
+        return await current(param_id)
 
     @router.patch("/{param_id}", openapi_extra=needs("gw:param:edit"))
     async def change_param(param_id: Id, edit: ParamEdit, desk: AtDesk) -> ParamView:

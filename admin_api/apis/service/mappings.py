@@ -1,11 +1,10 @@
 """API mappings: the route table, one row per public API name."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from admin_api.apis.repository import drop_grants
+from admin_api.apis.repository import MappingFilter, choose_mappings, drop_grants
 from admin_api.apis.service.rules import (
     ApiNameText,
     BreakerDraft,
@@ -20,7 +19,8 @@ from admin_api.apis.service.rules import (
 from admin_api.outbox.changes import Change
 from admin_api.security.problems import invalid_field
 from admin_api.tables.apis import app_mapping
-from admin_api.tables.rows import Row, RowMissing, delete_row, edit_row, fetch_row, insert_row, update_row
+from admin_api.tables.rows import Row, delete_row, edit_row, insert_row
+from admin_api.tables.selection import BulkResult, Selection, update_rows
 from admin_api.tables.shapes import UNSET, Body, Count, Edit, Flag, Note50, Note500, State
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -126,20 +126,14 @@ async def edit_mapping(change: Change, mapping_id: int, edit: MappingEdit) -> Ro
     return after
 
 
-async def switch_mappings(change: Change, mapping_ids: Sequence[int], state: int) -> list[int]:
-    """Makes many available (1) or not (0); returns the ids that do not exist."""
-    missing: list[int] = []
-    for mapping_id in sorted(set(mapping_ids)):
-        try:
-            before = await fetch_row(change.connection, app_mapping, mapping_id, lock=True)
-        except RowMissing:
-            missing.append(mapping_id)
-            continue
-        if before["state"] != state:
-            after = await update_row(change.connection, app_mapping, before, {"state": state})
-            await change.record("edit", app_mapping.name, mapping_id, before, after)
-    await change.emit_routes(mapping_ids)
-    return missing
+async def switch_mappings(change: Change, selection: Selection[MappingFilter], state: int) -> BulkResult:
+    """Makes many available (1) or not (0). Raises SelectionTooLarge, SelectionChanged."""
+    chosen = await choose_mappings(change.connection, selection)
+    before = [row for row in chosen.rows if row["state"] != state]
+    after = await update_rows(change.connection, app_mapping, before, {"state": state})
+    await change.record_edits("edit", app_mapping.name, before, after)
+    await change.emit_routes([row["id"] for row in after])
+    return BulkResult.of_chosen(chosen, after)
 
 
 async def delete_mapping(change: Change, mapping_id: int) -> None:

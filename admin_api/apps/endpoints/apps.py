@@ -6,16 +6,20 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from starlette.responses import StreamingResponse
 
-from admin_api.apps.repository.apps import AppListing, fetch_app, list_apps
+from admin_api.apps.repository.apps import AppFilter, AppListing, fetch_app, list_apps, stream_apps
 from admin_api.apps.service.apps import AppDraft, AppEdit, create_app, delete_app, edit_app, switch_apps
-from admin_api.outbox.desk import AtDesk
+from admin_api.exports import CSV_ANSWER, Export, exported
+from admin_api.outbox.answers import Answer
+from admin_api.outbox.changes import Change
+from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import needs
 from admin_api.tables.listing import Page
 from admin_api.tables.rows import Row
-from admin_api.tables.shapes import Body, BodyId, Id, State, View
+from admin_api.tables.selection import BulkResult, Selection
+from admin_api.tables.shapes import Id, State, View
 from openplatform.errors import PlatformUnavailable
 from openplatform.ports import QuotaCounter
 from openplatform.sealing import Seal
@@ -51,17 +55,23 @@ class NewAppView(AppView):
     app_secret: str
 
 
-class Switch(Body):
+class AppSwitch(Selection[AppFilter]):
     """Which apps to enable (state 1) or disable (0)."""
 
-    ids: Annotated[list[BodyId], Field(min_length=1, max_length=1000)]
     state: State
 
 
-class Switched(View):
-    """Item by item: the ids that do not exist; all others are in the wanted state."""
+class AppExport(Export, AppFilter):
+    """Which apps."""
 
-    missing: list[int]
+
+EXPORTED = (
+    ("id", "编号"), ("app_key", "AppKey"), ("app_name", "应用名称"), ("corp_name", "公司"), ("cus_id", "客户编号"),
+    ("customer_name", "客户"), ("daily_limit", "日限额"), ("minute_limit", "分钟限额"), ("redirect_url", "回调地址"),
+    ("description", "说明"), ("state", "状态"), ("customer_state", "客户状态"), ("real_status_codes", "真实状态码"),
+    ("md5_allowed", "允许MD5"),
+)  # fmt: skip
+"""Columns of the export; never a secret."""
 
 
 def app_routes(database: Database, seal: Seal, quota: QuotaCounter, zone: ZoneInfo) -> APIRouter:
@@ -86,13 +96,21 @@ def app_routes(database: Database, seal: Seal, quota: QuotaCounter, zone: ZoneIn
         return Page(items=await shown(rows), total=total, page=listing.page, size=listing.size)
 
     @router.post("", status_code=201, openapi_extra=needs("gw:app:add"))
-    async def add_app(draft: AppDraft, desk: AtDesk) -> NewAppView:
-        row, secret = await desk.change(lambda change: create_app(change, seal, draft))
-        return NewAppView(**(await current(row["id"])).model_dump(), app_secret=secret)
+    async def add_app(draft: AppDraft, desk: AtCreatingDesk) -> NewAppView:
+        async def work(change: Change) -> Answer:
+            row, secret = await create_app(change, seal, draft)
+            return {"id": row["id"], "app_secret": secret}
+
+        made = await desk.create(draft, work)
+        return NewAppView(**(await current(made["id"])).model_dump(), app_secret=made["app_secret"])
 
     @router.post("/state", openapi_extra=needs("gw:app:edit"))
-    async def switch_many_apps(switch: Switch, desk: AtDesk) -> Switched:
-        return Switched(missing=await desk.change(lambda change: switch_apps(change, switch.ids, switch.state)))
+    async def switch_many_apps(switch: AppSwitch, desk: AtDesk) -> BulkResult:
+        return await desk.change(lambda change: switch_apps(change, switch, switch.state))
+
+    @router.get("/export", openapi_extra=needs("gw:app:export"), **CSV_ANSWER)
+    async def export_apps(found: Annotated[AppExport, Query()]) -> StreamingResponse:
+        return await exported(stream_apps(database, found), EXPORTED, name="apps", lang=found.lang, zone=zone)
 
     @router.get("/{app_id}", openapi_extra=needs("gw:app:query"))
     async def get_app(app_id: Id) -> AppView:

@@ -4,8 +4,9 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
+from starlette.responses import StreamingResponse
 
-from admin_api.apps.repository.customers import CustomerListing, list_customers
+from admin_api.apps.repository.customers import CustomerFilter, CustomerListing, list_customers, stream_customers
 from admin_api.apps.service.customers import (
     CustomerDraft,
     CustomerEdit,
@@ -13,7 +14,8 @@ from admin_api.apps.service.customers import (
     delete_customer,
     edit_customer,
 )
-from admin_api.outbox.desk import AtDesk
+from admin_api.exports import CSV_ANSWER, Export, exported
+from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.passwords import NO_PASSWORD, Passwords
 from admin_api.security.permissions import needs
@@ -36,9 +38,24 @@ class CustomerView(View):
     version: int
 
 
+class CustomerExport(Export, CustomerFilter):
+    """Which customers."""
+
+
+EXPORTED = (
+    ("id", "编号"), ("username", "登录名"), ("nickname", "昵称"), ("address", "地址"), ("state", "状态"),
+    ("money", "余额（分）"),
+)  # fmt: skip
+"""Columns of the export; never a password."""
+
+
 def customer_routes(database: Database, passwords: Passwords, zone: ZoneInfo) -> APIRouter:
     """The routes of customers."""
     router = APIRouter(prefix="/customers", tags=["客户管理"], route_class=GuardedRoute)
+
+    async def current(customer_id: int) -> CustomerView:
+        async with database.read() as connection:
+            return CustomerView.of(await fetch_row(connection, customer, customer_id), zone)
 
     @router.get("", openapi_extra=needs("gw:customer:list"))
     async def get_customers(listing: Annotated[CustomerListing, Query()]) -> Page[CustomerView]:
@@ -48,15 +65,19 @@ def customer_routes(database: Database, passwords: Passwords, zone: ZoneInfo) ->
         return Page(items=items, total=total, page=listing.page, size=listing.size)
 
     @router.post("", status_code=201, openapi_extra=needs("gw:customer:add"))
-    async def add_customer(draft: CustomerDraft, desk: AtDesk) -> CustomerView:
+    async def add_customer(draft: CustomerDraft, desk: AtCreatingDesk) -> CustomerView:
         hashed = NO_PASSWORD if draft.password is None else await passwords.hash(draft.password)
-        row = await desk.change(lambda change: create_customer(change, draft, password_hash=hashed))
-        return CustomerView.of(row, zone)
+        return await current(
+            await desk.create_row(draft, lambda change: create_customer(change, draft, password_hash=hashed))
+        )
+
+    @router.get("/export", openapi_extra=needs("gw:customer:export"), **CSV_ANSWER)
+    async def export_customers(found: Annotated[CustomerExport, Query()]) -> StreamingResponse:
+        return await exported(stream_customers(database, found), EXPORTED, name="customers", lang=found.lang, zone=zone)
 
     @router.get("/{customer_id}", openapi_extra=needs("gw:customer:query"))
     async def get_customer(customer_id: Id) -> CustomerView:
-        async with database.read() as connection:
-            return CustomerView.of(await fetch_row(connection, customer, customer_id), zone)
+        return await current(customer_id)
 
     @router.patch("/{customer_id}", openapi_extra=needs("gw:customer:edit"))
     async def change_customer(customer_id: Id, edit: CustomerEdit, desk: AtDesk) -> CustomerView:

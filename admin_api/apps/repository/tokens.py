@@ -7,10 +7,11 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from admin_api.tables.apps import app_info, user_token
-from admin_api.tables.listing import Listing, fetch_page
+from admin_api.tables.listing import Filter, Listing, RowStream, fetch_page
 from admin_api.tables.rows import Row, RowMissing, find_row
+from admin_api.tables.selection import Chosen, Selection, choose
 from admin_api.tables.shapes import Id, Moment, Search
-from openplatform.sql import AsyncConnection
+from openplatform.sql import AsyncConnection, Database
 
 TokenState = Literal["live", "expired", "revoked"]
 
@@ -18,7 +19,7 @@ _T = user_token.c
 _TOKENS = sa.select(user_token, app_info.c.app_key, app_info.c.app_name).join(app_info, app_info.c.id == _T.app_id)
 
 
-class TokenListing(Listing):
+class TokenFilter(Filter):
     """expires_before: tokens that end before this moment."""
 
     app_id: Id | None = None
@@ -26,26 +27,47 @@ class TokenListing(Listing):
     user_id: Id | None = None
     state: TokenState | None = None
     expires_before: Moment | None = None
+
+
+class TokenListing(Listing, TokenFilter):
+    """A list of tokens."""
+
     sort: Literal["id", "-id", "expire_time", "-expire_time", "user_id", "-user_id"] = "-id"
 
 
 async def list_tokens(connection: AsyncConnection, listing: TokenListing, now: datetime) -> tuple[list[Row], int]:
     """The page, with app_key and app_name, and the total."""
-    query: sa.Select[Any] = _TOKENS
-    if listing.app_id is not None:
-        query = query.where(_T.app_id == listing.app_id)
-    if listing.app_key is not None:
-        query = query.where(app_info.c.app_key == listing.app_key)
-    if listing.user_id is not None:
-        query = query.where(_T.user_id == listing.user_id)
-    if listing.state == "revoked":
-        query = query.where(_T.revoked_at.is_not(None))
-    elif listing.state is not None:
-        is_live = listing.state == "live"
-        query = query.where(_T.revoked_at.is_(None), _T.expire_time > now if is_live else _T.expire_time <= now)
-    if listing.expires_before is not None:
-        query = query.where(_T.expire_time < listing.expires_before)
+    query = _narrowed(_TOKENS, listing, now)
     return await fetch_page(connection, query, listing, sort=listing.sort, columns=_T, tie=_T.id)
+
+
+def stream_tokens(database: Database, found: TokenFilter, now: datetime) -> RowStream:
+    """All of them, with app_key and app_name."""
+    return RowStream(database, _narrowed(_TOKENS, found, now), _T.id)
+
+
+async def choose_tokens(connection: AsyncConnection, selection: Selection[TokenFilter], now: datetime) -> Chosen:
+    """The selected tokens, locked. Raises SelectionTooLarge, SelectionChanged."""
+    found = selection.filter
+    ids = sa.select(_T.id).join(app_info, app_info.c.id == _T.app_id)
+    return await choose(connection, user_token, selection, None if found is None else _narrowed(ids, found, now))
+
+
+def _narrowed(query: sa.Select[Any], found: TokenFilter, now: datetime) -> sa.Select[Any]:
+    if found.app_id is not None:
+        query = query.where(_T.app_id == found.app_id)
+    if found.app_key is not None:
+        query = query.where(app_info.c.app_key == found.app_key)
+    if found.user_id is not None:
+        query = query.where(_T.user_id == found.user_id)
+    if found.state == "revoked":
+        query = query.where(_T.revoked_at.is_not(None))
+    elif found.state is not None:
+        is_live = found.state == "live"
+        query = query.where(_T.revoked_at.is_(None), _T.expire_time > now if is_live else _T.expire_time <= now)
+    if found.expires_before is not None:
+        query = query.where(_T.expire_time < found.expires_before)
+    return query
 
 
 async def fetch_token(connection: AsyncConnection, token_id: int) -> Row:

@@ -2,17 +2,17 @@
 
 import re
 import secrets
-from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-from admin_api.apps.repository.apps import delete_belongings
+from admin_api.apps.repository.apps import AppFilter, choose_apps, delete_belongings
 from admin_api.apps.repository.customers import customer_exists
 from admin_api.outbox.changes import Change
 from admin_api.security.problems import invalid_field
 from admin_api.tables.apps import app_info
-from admin_api.tables.rows import Row, RowMissing, ValueTaken, delete_row, edit_row, fetch_row, insert_row, update_row
+from admin_api.tables.rows import Row, ValueTaken, delete_row, edit_row, fetch_row, insert_row
+from admin_api.tables.selection import BulkResult, Selection, update_rows
 from admin_api.tables.shapes import UNSET, Body, BodyId, Count, Edit, Flag, Line50, Note500, State
 from openplatform.sealing import Seal
 
@@ -92,20 +92,14 @@ async def edit_app(change: Change, app_id: int, edit: AppEdit) -> Row:
     return after
 
 
-async def switch_apps(change: Change, app_ids: Sequence[int], state: int) -> list[int]:
-    """Enables or disables many; returns the ids that do not exist."""
-    missing: list[int] = []
-    for app_id in sorted(set(app_ids)):
-        try:
-            before = await fetch_row(change.connection, app_info, app_id, lock=True)
-        except RowMissing:
-            missing.append(app_id)
-            continue
-        if before["state"] != state:
-            after = await update_row(change.connection, app_info, before, {"state": state})
-            await change.record("edit", app_info.name, app_id, before, after)
-    await change.emit_apps(app_ids)
-    return missing
+async def switch_apps(change: Change, selection: Selection[AppFilter], state: int) -> BulkResult:
+    """Enables (1) or disables (0) many. Raises SelectionTooLarge, SelectionChanged."""
+    chosen = await choose_apps(change.connection, selection)
+    before = [row for row in chosen.rows if row["state"] != state]
+    after = await update_rows(change.connection, app_info, before, {"state": state})
+    await change.record_edits("edit", app_info.name, before, after)
+    await change.emit_apps([row["id"] for row in after])
+    return BulkResult.of_chosen(chosen, after)
 
 
 async def delete_app(change: Change, app_id: int) -> None:

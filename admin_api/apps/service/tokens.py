@@ -8,11 +8,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-from admin_api.apps.repository.tokens import app_exists, revoke_living
+from admin_api.apps.repository.tokens import TokenFilter, app_exists, choose_tokens, revoke_living
 from admin_api.outbox.changes import Change
 from admin_api.security.problems import invalid_field
 from admin_api.tables.apps import app_info, user_token
 from admin_api.tables.rows import Row, fetch_row, insert_row, update_row
+from admin_api.tables.selection import BulkResult, Selection, update_rows
 from admin_api.tables.shapes import Body, BodyId, Moment
 
 LONGEST = timedelta(days=3660)
@@ -73,6 +74,16 @@ async def revoke_token(change: Change, token_id: int) -> Row:
     await change.record("revoke", user_token.name, token_id, before, after)
     await change.emit_sessions([token_id])
     return after
+
+
+async def revoke_tokens(change: Change, selection: Selection[TokenFilter]) -> BulkResult:
+    """Revokes many; those that are revoked stay as they are. Raises SelectionTooLarge, SelectionChanged."""
+    chosen = await choose_tokens(change.connection, selection, change.now)
+    before = [row for row in chosen.rows if row["revoked_at"] is None]
+    after = await update_rows(change.connection, user_token, before, {"revoked_at": change.now})
+    await change.record_edits("revoke", user_token.name, before, after)
+    await change.emit_sessions([row["id"] for row in after])
+    return BulkResult.of_chosen(chosen, after)
 
 
 async def revoke_tokens_of_app(change: Change, app_id: int) -> int:

@@ -1,20 +1,18 @@
-"""Recharges, ledger rows, and answers that were given already."""
+"""Recharges and ledger rows."""
 
-from datetime import timedelta
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-import orjson
 import sqlalchemy as sa
 from pydantic import Field
 
 from admin_api.outbox.changes import Change
 from admin_api.tables.apps import customer
 from admin_api.tables.billing import balance_ledger, recharge
-from admin_api.tables.listing import Listing, fetch_page
-from admin_api.tables.platform import idempotency_key
+from admin_api.tables.listing import Filter, Listing, RowStream, fetch_page
 from admin_api.tables.rows import Row, RowMissing, fetch_row, find_row
-from admin_api.tables.shapes import Id
-from openplatform.sql import AsyncConnection
+from admin_api.tables.shapes import Id, Moment
+from openplatform.sql import AsyncConnection, Database
 
 _RECHARGES = sa.select(recharge, customer.c.username.label("customer_name")).join(
     customer, customer.c.id == recharge.c.cus_id
@@ -24,38 +22,57 @@ _LEDGER = sa.select(balance_ledger, customer.c.username.label("customer_name")).
 )
 
 
-class RechargeListing(Listing):
-    """Filters of recharges."""
+class RechargeFilter(Filter):
+    """Of whom, in which state, created when."""
 
     cus_id: Id | None = None
     state: Annotated[int, Field(ge=0, le=2)] | None = None
+    payment_type: Annotated[int, Field(ge=1, le=3)] | None = None
+    order_id: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    created_from: Moment | None = None
+    created_before: Moment | None = None
+
+
+class RechargeListing(Listing, RechargeFilter):
+    """A list of recharges."""
+
     sort: Literal["id", "-id", "money", "-money", "update_time", "-update_time"] = "-id"
 
 
-class LedgerListing(Listing):
-    """Filters of ledger rows."""
+class LedgerFilter(Filter):
+    """Of whom, and when."""
 
     cus_id: Id | None = None
+    created_from: Moment | None = None
+    created_before: Moment | None = None
+
+
+class LedgerListing(Listing, LedgerFilter):
+    """A list of ledger rows."""
+
     sort: Literal["id", "-id"] = "-id"
 
 
 async def list_recharges(connection: AsyncConnection, listing: RechargeListing) -> tuple[list[Row], int]:
     """The page, with customer_name, and the total."""
-    query = _RECHARGES
-    if listing.cus_id is not None:
-        query = query.where(recharge.c.cus_id == listing.cus_id)
-    if listing.state is not None:
-        query = query.where(recharge.c.state == listing.state)
+    query = _recharges(listing)
     return await fetch_page(connection, query, listing, sort=listing.sort, columns=recharge.c, tie=recharge.c.id)
+
+
+def stream_recharges(database: Database, found: RechargeFilter) -> RowStream:
+    """All of them, with customer_name."""
+    return RowStream(database, _recharges(found), recharge.c.id)
 
 
 async def list_ledger(connection: AsyncConnection, listing: LedgerListing) -> tuple[list[Row], int]:
     """The page, with customer_name, and the total."""
-    query = _LEDGER
-    if listing.cus_id is not None:
-        query = query.where(balance_ledger.c.cus_id == listing.cus_id)
     ledger = balance_ledger.c
-    return await fetch_page(connection, query, listing, sort=listing.sort, columns=ledger, tie=ledger.id)
+    return await fetch_page(connection, _ledger(listing), listing, sort=listing.sort, columns=ledger, tie=ledger.id)
+
+
+def stream_ledger(database: Database, found: LedgerFilter) -> RowStream:
+    """All of them, with customer_name."""
+    return RowStream(database, _ledger(found), balance_ledger.c.id)
 
 
 async def has_order(connection: AsyncConnection, order_id: int) -> bool:
@@ -93,27 +110,26 @@ async def move_balance(change: Change, customer_id: int, delta_fen: int, *, reas
     return balance
 
 
-async def given_answer(change: Change, key: str) -> Row | None:
-    """request_hash and answer that were stored under this operator's key, or None."""
-    k = idempotency_key.c
-    query = sa.select(k.request_hash, k.answer).where(k.user_id == (change.by.user_id or 0), k.key == key)
-    row = await find_row(change.connection, query)
-    return None if row is None else row | {"answer": orjson.loads(row["answer"])}
+def _recharges(found: RechargeFilter) -> sa.Select[Any]:
+    query: sa.Select[Any] = _RECHARGES
+    for name in ("cus_id", "state", "payment_type", "order_id"):
+        if (wanted := getattr(found, name)) is not None:
+            query = query.where(recharge.c[name] == wanted)
+    return _between(query, recharge.c.create_time, found)
 
 
-async def keep_answer(change: Change, key: str, request_hash: str, answer: Row) -> None:
-    """Stores the answer with the change itself: both are there, or neither. A key in use raises IntegrityError.
+def _ledger(found: LedgerFilter) -> sa.Select[Any]:
+    query: sa.Select[Any] = _LEDGER
+    if found.cus_id is not None:
+        query = query.where(balance_ledger.c.cus_id == found.cus_id)
+    return _between(query, balance_ledger.c.create_time, found)
 
-    Forgets answers of a week ago: nobody repeats a request that long.
-    """
-    forgotten = change.now - timedelta(days=7)
-    await change.connection.execute(sa.delete(idempotency_key).where(idempotency_key.c.create_time < forgotten))
-    await change.connection.execute(
-        sa.insert(idempotency_key).values(
-            user_id=change.by.user_id or 0,
-            key=key,
-            request_hash=request_hash,
-            answer=orjson.dumps(answer).decode(),
-            create_time=change.now,
-        )
-    )
+
+def _between(
+    query: sa.Select[Any], column: sa.ColumnElement[datetime], found: RechargeFilter | LedgerFilter
+) -> sa.Select[Any]:
+    if found.created_from is not None:
+        query = query.where(column >= found.created_from)
+    if found.created_before is not None:
+        query = query.where(column < found.created_before)
+    return query

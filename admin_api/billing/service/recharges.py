@@ -1,12 +1,11 @@
 """Recharges: created, then paid or cancelled; the balance moves with its ledger row or not at all."""
 
-import hashlib
 import secrets
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from admin_api.billing.repository.recharges import given_answer, has_order, keep_answer, move_balance
+from admin_api.billing.repository.recharges import has_order, move_balance
 from admin_api.outbox.changes import Change
 from admin_api.security.problems import Problem, invalid_field
 from admin_api.tables.apps import customer
@@ -28,18 +27,8 @@ class RechargeDraft(Body):
     payment_type: Literal[1, 2, 3]
 
 
-async def create_recharge(change: Change, draft: RechargeDraft, *, idempotency_key: str | None = None) -> Row:
-    """The new row, not paid yet. Sent again under the same key it is the same row. Raises a 422 or 409 Problem."""
-    request_hash = hashlib.sha256(draft.model_dump_json().encode()).hexdigest()
-    if idempotency_key is not None and (given := await given_answer(change, idempotency_key)) is not None:
-        if given["request_hash"] != request_hash:
-            raise Problem(
-                409,
-                "idempotency-key-reused",
-                "this Idempotency-Key came with another request before",
-                "幂等键已用于其他请求",
-            )
-        return await fetch_row(change.connection, recharge, given["answer"]["id"])
+async def create_recharge(change: Change, draft: RechargeDraft) -> Row:
+    """The new row, not paid yet. Raises a 422 Problem for an unknown customer."""
     try:
         await fetch_row(change.connection, customer, draft.cus_id)
     except RowMissing:
@@ -55,8 +44,6 @@ async def create_recharge(change: Change, draft: RechargeDraft, *, idempotency_k
         "state": CREATED,
     }
     row = await insert_row(change.connection, recharge, values, unique=("order_id",))
-    if idempotency_key is not None:
-        await keep_answer(change, idempotency_key, request_hash, {"id": row["id"]})
     await change.record("create", recharge.name, row["id"], after=row)
     return row
 

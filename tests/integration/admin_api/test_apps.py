@@ -110,16 +110,6 @@ async def test_the_list_shows_how_much_is_used(world: World, admin: Caller) -> N
     assert (shown["used_today"], shown["used_minute"]) == (3, 3)
 
 
-async def test_many_apps_are_switched_at_once_with_a_word_on_each(world: World, admin: Caller) -> None:
-    """Those that do not exist are named, the others are switched."""
-    apps = [await admin.new_app() for _ in range(3)]
-    ids = [app["id"] for app in apps]
-    answer = await admin.post("/apps/state", {"ids": [*ids, 987654], "state": 0})
-    assert answer.json() == {"missing": [987654]}
-    known = (await world.catalogue()).apps
-    assert [known[app["app_key"]].enabled for app in apps] == [False] * 3  # type: ignore[union-attr]
-
-
 async def test_a_replaced_secret_lives_for_another_day(world: World, admin: Caller) -> None:
     """Both sign; after 24 hours the old one is gone from the gateways; a second replacement ends the first at once."""
     app = await admin.new_app()
