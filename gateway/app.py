@@ -12,7 +12,6 @@ import orjson
 from starlette.types import ASGIApp
 
 from gateway.answer_cache import AnswerCache
-from gateway.batch_buffer import BatchBuffer, to_queue
 from gateway.catalog import Catalog
 from gateway.charges import Charges
 from gateway.clock_skew import ClockSkew
@@ -21,12 +20,14 @@ from gateway.front import FrontBounds, front_protocol, raise_descriptor_limit
 from gateway.front.lane import LANE
 from gateway.gate_metrics import budget_metrics, gate_metrics
 from gateway.guards import Guards
+from gateway.log_metrics import log_metrics
 from gateway.metrics import GatewayMetrics
 from gateway.own_filters import load_own_filters
 from gateway.pipeline import build_batch, build_pipeline
 from gateway.resources import Peers, Resources
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
+from gateway.spool import LogSpool
 from gateway.turn_end import TurnEnd
 from gateway.upstream import dial_rules, open_upstreams
 from openplatform.adapters.backends import open_charge_publisher, open_log_publisher
@@ -43,7 +44,7 @@ from openplatform.adapters.sessions_redis import RedisSessionStore
 from openplatform.adapters.signatures_redis import RedisUsedSignatures
 from openplatform.adapters.store_time_redis import RedisStoreTime
 from openplatform.lifetime import draining, this_instance
-from openplatform.records import CallLog
+from openplatform.ports import CallLogPublisher
 from openplatform.sealing import Seal
 from openplatform.web import ServiceProcess, SystemClock, registered, running
 
@@ -83,14 +84,14 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             max_entries=settings.session_cache_entries,
             keep_s=settings.session_cache_s,
         )
-        logs: BatchBuffer[CallLog] = BatchBuffer(
-            to_queue(publisher, node=settings.node),
-            what="call logs",
+        logs = LogSpool(
+            partial(publisher.publish, node=settings.node),
+            root=settings.spool_dir,
+            max_bytes=settings.spool_max_bytes,
             max_records=settings.log_buffer_records,
             flush_s=settings.log_flush_s,
         )
-        stack.push_async_callback(_hand_over, logs)
-        await stack.enter_async_context(running(logs.run(), name="call logs"))
+        await stack.enter_async_context(logs.open(flush_s=FLUSH_S))
 
         charge_queue = await stack.enter_async_context(open_charge_publisher(settings.rabbitmq_url, embedded))
         charges = Charges(RedisBalances(background), charge_queue, node=settings.node)
@@ -125,6 +126,8 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         me = this_instance("gateway", settings.node, settings.port)
         await stack.enter_async_context(registered(directory, me))
         metrics = GatewayMetrics()
+        turn_end = TurnEnd(asyncio.get_running_loop())
+        turn_end.before_leaving.append(logs.write_turn)
         resources = Resources(
             catalog=catalog,
             sessions=sessions,
@@ -145,10 +148,10 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             metrics=metrics,
             clock=clock,
             clock_skew=clock_skew,
-            turn_end=TurnEnd(asyncio.get_running_loop()),
+            turn_end=turn_end,
             serv_ip=await _numeric(settings.advertise_host),
         )
-        _watch(metrics, resources)
+        _watch(metrics, resources, publisher)
         yield resources
 
 
@@ -211,12 +214,6 @@ def _notice(first: asyncio.Task[None]) -> None:
         first.exception()  # `follow` meets the same and says so
 
 
-async def _hand_over(logs: BatchBuffer[CallLog]) -> None:
-    left = await logs.flush(timeout_s=FLUSH_S)
-    if left:
-        log.error("%d call logs are lost: the broker did not take them within %.0f s of the stop", left, FLUSH_S)
-
-
 async def _hand_over_charges(charges: Charges) -> None:
     left = await charges.flush(timeout_s=FLUSH_S)
     if left:
@@ -241,6 +238,7 @@ def _readyz(resources: Resources) -> tuple[int, str, bytes]:
             "clock": "ok" if clock_skew.is_tolerable else f"{clock_skew.seconds:+.0f} s from Redis'",
             "redis": "ok" if catalog.reachable else "unreachable",
             "call_logs_waiting": resources.logs.waiting,
+            "call_logs_spool": resources.logs.trouble or "ok",
             "breakers_not_closed": resources.guards.not_closed(),
             "charges_waiting": resources.charges.waiting,
         },
@@ -252,19 +250,15 @@ def _metrics(metrics: GatewayMetrics) -> tuple[int, str, bytes]:
     return 200, "text/plain; version=0.0.4; charset=utf-8", metrics.render()
 
 
-def _watch(metrics: GatewayMetrics, r: Resources) -> None:
+def _watch(metrics: GatewayMetrics, r: Resources, publisher: CallLogPublisher) -> None:
     gauges: dict[str, tuple[str, Callable[[], float]]] = {
         "pailou_config_version": ("Version of the catalogue in force", lambda: r.catalog.version),
-        "pailou_log_buffer_entries": ("Call logs the broker has not confirmed yet", lambda: r.logs.waiting),
         "pailou_clock_skew_seconds": ("This machine's clock minus Redis'", lambda: r.clock_skew.seconds),
         "pailou_charge_buffer_entries": ("Charges the broker has not confirmed yet", lambda: r.charges.waiting),
         "pailou_dependency_up_redis": ("1 while the catalogue can be refreshed", lambda: float(r.catalog.reachable)),
     }
     counters: dict[str, tuple[str, Callable[[], float]]] = {
         "pailou_config_rejected": ("Changes of the catalogue that were refused", lambda: r.catalog.rejected_updates),
-        "pailou_log_dropped": ("Call logs dropped because the buffer was full", lambda: r.logs.dropped),
-        "pailou_log_published": ("Call logs that the broker confirmed", lambda: r.logs.published),
-        "pailou_log_publish_failures": ("Batches that had to be sent again", lambda: r.logs.failed_attempts),
         "pailou_cache_hits": ("Calls answered from the response cache", lambda: r.answers.hits),
         "pailou_cache_misses": ("Calls whose answer was not in the response cache", lambda: r.answers.misses),
         "pailou_cache_joined": ("Calls that waited for another call's answer", lambda: r.answers.joined),
@@ -278,7 +272,11 @@ def _watch(metrics: GatewayMetrics, r: Resources) -> None:
         "pailou_prices_released": ("Calls with a price that were not charged", lambda: charges.given_back.published),
     }
     metrics.gauges, metrics.counters = gauges, counters
-    metrics.families = (lambda: gate_metrics(r.guards.gates()), lambda: budget_metrics(r.upstreams.budgets()))
+    metrics.families = (
+        lambda: gate_metrics(r.guards.gates()),
+        lambda: budget_metrics(r.upstreams.budgets()),
+        lambda: log_metrics(r.logs, publisher.unroutable),
+    )
 
 
 async def _numeric(host: str) -> str:

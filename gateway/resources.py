@@ -5,18 +5,17 @@ import logging
 from dataclasses import dataclass
 
 from gateway.answer_cache import AnswerCache
-from gateway.batch_buffer import BatchBuffer
 from gateway.catalog import Catalog
 from gateway.charges import Charges
 from gateway.clock_skew import ClockSkew
 from gateway.guards import Guards
 from gateway.metrics import GatewayMetrics
 from gateway.sessions import Sessions
+from gateway.spool import LogSpool
 from gateway.turn_end import TurnEnd
 from gateway.upstream import Upstreams
 from openplatform.errors import PlatformUnavailable
 from openplatform.ports import Balances, Clock, QuotaCounter, ServiceDirectory, UsedSignatures
-from openplatform.records import CallLog
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ class Resources:
     local_quota: QuotaCounter
     peers: Peers
     upstreams: Upstreams
-    logs: BatchBuffer[CallLog]
+    logs: LogSpool
     guards: Guards
     charges: Charges
     metrics: GatewayMetrics

@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
@@ -80,8 +81,12 @@ class GatewaySettings:
     """Larger answers are not kept: Redis is shared with the limits of every call."""
     filters: tuple[str, ...] = ()
     """The operator's own, in order: `position=package.module:factory`; docs/own-filters.md."""
+    spool_dir: Path | None = None
+    """Where each process has a folder for call logs that the broker has not confirmed; None = memory only, in the all-in-one."""
+    spool_max_bytes: int = 2 * 1024**3
+    """Of one process's folder: hours of a broker that is down; past it the oldest call logs are dropped and counted."""
     log_buffer_records: int = 50_000
-    """Call logs that wait for the broker, in memory: about 50 MB when full; past it the oldest are dropped and counted."""
+    """Call logs kept in memory while the spool cannot be written: about 50 MB; past it the oldest are dropped and counted."""
     log_flush_s: float = 0.2
     """How long a record may wait for its batch to fill."""
 
@@ -92,11 +97,12 @@ class GatewaySettings:
         minute_limit = env.integer("DEFAULT_MINUTE_LIMIT", 0)
         when_down = env.choice("WHEN_LIMITS_UNAVAILABLE", "local", ("local", "deny"))
         networks = env.named_networks("SERVICE_NETWORKS")
+        rabbitmq_url = env.url("RABBITMQ_URL", schemes=("amqp", "amqps", "memory"), why="the way of call logs")
         settings = cls(
             redis_url=env.url(
                 "REDIS_URL", schemes=("redis", "rediss", "memory"), why="limits, sessions, configuration"
             ),
-            rabbitmq_url=env.url("RABBITMQ_URL", schemes=("amqp", "amqps", "memory"), why="the way of call logs"),
+            rabbitmq_url=rabbitmq_url,
             internal_keys=env.internal_keys(),
             master_keys=env.master_keys(),
             time_zone=env.time_zone(),
@@ -137,6 +143,9 @@ class GatewaySettings:
             cache_stale_s=env.integer("CACHE_STALE_S", 300, low=0, high=86400),
             cache_max_bytes=env.integer("CACHE_MAX_BYTES", 256 * 1024, low=0, high=8 * 1024 * 1024),
             filters=env.words("FILTERS", pattern=_FILTER, rule="must be position=package.module:factory"),
+            # A queue in this very process dies with it: nothing would be won by a disk before it.
+            spool_dir=None if rabbitmq_url.startswith("memory:") else Path(env.text("SPOOL_DIR", "var/spool")),
+            spool_max_bytes=env.integer("SPOOL_MAX_BYTES", 2 * 1024**3, low=1024**2, high=2**50),
             log_buffer_records=env.integer("LOG_BUFFER_RECORDS", 50_000, low=500),
             log_flush_s=env.number("LOG_FLUSH_S", 0.2, low=0.001, high=5.0),
         )

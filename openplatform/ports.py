@@ -183,7 +183,9 @@ class ApiRanking(Protocol):
 
 
 class CallLogPublisher(Protocol):
-    """The gateway's end of the log queue."""
+    """The gateway's end of the log queue. unroutable: batches so far that the broker had no queue for."""
+
+    unroutable: int
 
     async def publish(self, batch: bytes, *, node: str) -> None:
         """Sends one NDJSON batch of ≤ 500 records; returns when the broker has it safe. At least once: duplicates are possible."""

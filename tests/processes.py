@@ -49,7 +49,8 @@ async def serve(
     """A service that is ready. environ: its PAILOU_ settings; the port is set under its own variable."""
     words = folder / f"{name}-{port}.log"
     variable = f"PAILOU_{name.upper()}_PORT"
-    env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **environ, variable: str(port)}
+    own = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PAILOU_SPOOL_DIR": str(folder / "spool")}
+    env = {**own, **environ, variable: str(port)}
     command = [sys.executable, "-m", "pailou", "serve", name, "--workers", str(workers)]
     with words.open("wb") as out:
         process = subprocess.Popen(  # noqa: ASYNC220  # it returns at once

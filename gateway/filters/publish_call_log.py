@@ -2,8 +2,8 @@
 
 import re
 
-from gateway.batch_buffer import BatchBuffer
 from gateway.call import Call
+from gateway.spool import LogSpool
 from openplatform.ports import Clock
 from openplatform.records import CallLog
 
@@ -21,9 +21,9 @@ _MAX_KNOWN_NAMES = 4096
 
 
 class PublishCallLog:
-    """Builds the record and hands it to the buffer. serv_ip: this gateway's address; node: its name."""
+    """Builds the record and hands it to the spool. serv_ip: this gateway's address; node: its name."""
 
-    def __init__(self, logs: BatchBuffer[CallLog], clock: Clock, *, serv_ip: str, node: str) -> None:
+    def __init__(self, logs: LogSpool, clock: Clock, *, serv_ip: str, node: str) -> None:
         self._logs = logs
         self._clock = clock
         self._serv_ip = serv_ip

@@ -19,6 +19,8 @@ DeadLetters = deque[tuple[str, bytes]]
 class MemoryBatchPublisher:
     """Plays CallLogPublisher and ChargePublisher; a full queue is refused at once, as a broker's alarm would."""
 
+    unroutable = 0
+
     def __init__(self, batches: Batches, *, max_waiting: int = MAX_WAITING) -> None:
         self._batches = batches
         self._max_waiting = max_waiting

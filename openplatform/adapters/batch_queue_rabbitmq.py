@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.exceptions import PublishError
 
 from openplatform.adapters.rabbitmq_topology import (
     PREFETCH,
@@ -33,15 +34,25 @@ class RabbitMqBatchPublisher:
     `charge.<node>`.
 
     Batches may be published at the same time; a failure gives the connection up, since nobody knows what of it still works.
+    A batch that finds no queue is a failure, too: the next connection declares the topology again.
     """
 
     def __init__(self, channel: BatchChannel, *, timeout_s: float = PUBLISH_TIMEOUT_S) -> None:
         self._channel = channel
         self._timeout_s = timeout_s
+        self.unroutable = 0
 
     async def publish(self, batch: bytes, *, node: str) -> None:
         names = self._channel.topology
-        await _publish(self._channel, names.exchange, names.routing_prefix + node, batch, {}, self._timeout_s)
+        try:
+            await _publish(self._channel, names.exchange, names.routing_prefix + node, batch, {}, self._timeout_s)
+        except PlatformUnavailable as error:
+            if isinstance(error.__cause__, PublishError):
+                self.unroutable += 1
+                log.error(
+                    "%s has no queue for %s: somebody has deleted it, or its binding", names.exchange, names.queue
+                )
+            raise
 
 
 class RabbitMqBatchConsumer:

@@ -1,0 +1,157 @@
+"""The way of call logs out of the process: encoded once per turn of the loop, on disk, sent from there until confirmed."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from gateway.delivery import BATCH_RECORDS, Delivery
+from gateway.spool.disk import SpoolDisk
+from gateway.spool.memory import MemoryStore
+from gateway.spool.segment import Batch
+from openplatform.jobs import running
+from openplatform.records import CallLog
+
+log = logging.getLogger(__name__)
+
+BATCH_BYTES = 1024 * 1024
+"""A message's bound in the usual case; a turn of 500 large records may make a larger one."""
+
+
+class LogSpool:
+    """Takes the record of every call and sends it; nothing here waits for a broker.
+
+    send: as Delivery's, for a batch's NDJSON; root: where processes have their folders, None = memory only (the all-in-one, whose
+    queue is in memory, too); max_bytes: of this process's folder; max_records: kept in memory while the disk cannot be written;
+    flush_s: how long a record waits for its batch to fill.
+    """
+
+    def __init__(
+        self, send: Callable[[bytes], Awaitable[None]], *, root: Path | None, max_bytes: int, max_records: int, flush_s: float
+    ) -> None:  # fmt: skip
+        self._encode = msgspec.json.Encoder().encode_lines
+        self._turn: list[CallLog] = []
+        self._memory = MemoryStore(max_records=max_records, dropped=self._drop)
+        self._disk = None if root is None else SpoolDisk(root, max_bytes=max_bytes, dropped=self._drop)
+        self._under_way: dict[Batch, None] = {}
+        self.dropped: Counter[str] = Counter()
+        """Reason → records that were lost."""
+        self.published = 0
+        self.delivery: Delivery[Batch] = Delivery(
+            self, lambda batch: send(batch.body), what="call logs", flush_s=flush_s
+        )
+
+    @property
+    def waiting(self) -> int:
+        """Records that the broker has not confirmed yet."""
+        return self._on_disk + self._not_on_disk
+
+    @property
+    def bytes(self) -> int:
+        """Of this process's segments on disk."""
+        return 0 if self._disk is None or self._disk.store is None else self._disk.store.bytes
+
+    @property
+    def trouble(self) -> str:
+        """Why the disk is not used; "" = it is, or is not meant to be."""
+        return "" if self._disk is None else self._disk.trouble
+
+    def oldest_age_s(self) -> float:
+        """Age of the oldest record that the broker has not confirmed; 0 when there is none."""
+        times: list[int | None] = [batch.oldest_ms for batch in self._under_way]
+        times.append(self._memory.oldest_ms())
+        if self._disk is not None and self._disk.store is not None:
+            times.append(self._disk.store.oldest_ms())
+        known = [ms for ms in times if ms is not None]
+        return max(0.0, time.time() - min(known) / 1000) if known else 0.0
+
+    def offer(self, record: CallLog) -> None:
+        """Takes a record; never waits, never fails."""
+        self._turn.append(record)
+        if len(self._turn) >= BATCH_RECORDS:
+            self.write_turn()
+
+    def write_turn(self) -> None:
+        """Makes the records offered since the last time safe from this process's death: to be called before answers leave."""
+        records = self._turn
+        if not records:
+            return
+        self._turn = []
+        now_ms = time.time_ns() // 1_000_000
+        for at in range(0, len(records), BATCH_RECORDS):  # mostly once
+            part = records[at : at + BATCH_RECORDS]
+            try:
+                body = self._encode(part)
+            except ValueError:
+                part = [record for record in part if self._has_json(record)]
+                body = self._encode(part)
+            if part and (self._disk is None or not self._disk.append(body, len(part), now_ms)):
+                self._memory.append(body, len(part), now_ms)
+        store = None if self._disk is None else self._disk.store
+        if self._memory.unsent + (0 if store is None else store.unsent) >= BATCH_RECORDS:
+            self.delivery.hurry()
+
+    @asynccontextmanager
+    async def open(self, *, flush_s: float) -> AsyncIterator[None]:
+        """Sends while the block runs; at its end tries for flush_s to send the rest. What is on disk stays there otherwise."""
+        async with AsyncExitStack() as stack:
+            if self._disk is not None:
+                await stack.enter_async_context(self._disk.open())
+            stack.push_async_callback(self._flush, flush_s)
+            await stack.enter_async_context(running(self.delivery.run(), name="call logs"))
+            yield
+
+    # --- as the delivery's source
+
+    def take(self) -> Batch | None:
+        self.write_turn()  # of calls that nobody waited for any more
+        batch = self._memory.take(BATCH_RECORDS)  # first: what is there does not survive the process
+        if batch is None and self._disk is not None and self._disk.store is not None:
+            batch = self._disk.store.take(BATCH_RECORDS, BATCH_BYTES)
+        if batch is not None:
+            self._under_way[batch] = None
+        return batch
+
+    def settle(self, batch: Batch, *, is_confirmed: bool) -> None:
+        del self._under_way[batch]
+        if batch.segment is not None and self._disk is not None and self._disk.store is not None:
+            self._disk.store.settle(batch.segment, batch.records)
+        if is_confirmed:
+            self.published += batch.records
+        else:
+            self._drop("refused", batch.records)
+
+    # --- inside
+
+    @property
+    def _on_disk(self) -> int:
+        return 0 if self._disk is None or self._disk.store is None else self._disk.store.entries
+
+    @property
+    def _not_on_disk(self) -> int:
+        sent = sum(batch.records for batch in self._under_way if batch.segment is None or batch.segment.is_dropped)
+        return len(self._turn) + self._memory.unsent + sent
+
+    def _drop(self, reason: str, records: int) -> None:
+        self.dropped[reason] += records
+
+    def _has_json(self, record: CallLog) -> bool:
+        """Half a character in one record must not cost the others of its turn."""
+        try:
+            self._encode([record])
+        except ValueError:
+            log.exception("the record of call %s has no JSON form", record.requestId)
+            self._drop("no_json", 1)
+            return False
+        return True
+
+    async def _flush(self, timeout_s: float) -> None:
+        await self.delivery.flush(timeout_s=timeout_s)
+        if kept := self._on_disk:
+            log.warning("%d call logs stay in the spool: the next gateway process sends them", kept)
+        if lost := self._not_on_disk:
+            log.error("%d call logs are lost: neither the disk nor the broker took them before the stop", lost)
