@@ -11,13 +11,13 @@ import pytest_asyncio
 
 from tests.faults.ledger import GOOD, latency_ms, now
 from tests.faults.report import report
-from tests.faults.times import CONCURRENCY, RATE
+from tests.faults.times import CONCURRENCY
 from tests.faults.world import FaultWorld, all_ready, open_fault_world, workers_of
 from tests.servers import Redis
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-UNSENT_S = 0.5
-"""Records of this long may be lost with a killed worker: 0.2 s until their batch leaves, and its confirm on a busy machine."""
+TAKEN_OVER_S = 30
+"""Until what a dead worker has left on disk has been found and sent."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -44,7 +44,8 @@ def failures(world: FaultWorld, *phases: str) -> int:
 
 
 async def test_g1_a_worker_is_killed(world: FaultWorld) -> None:
-    """G1: a killed worker takes its calls in flight with it and no others, is replaced, and no limit forgets what was counted."""
+    """G1: a killed worker takes its calls in flight with it and no others; each answer that was sent has its record; it is replaced,
+    and no limit forgets what was counted."""
     used_before = await world.day_used("caller")
     load = world.begin()
     async with load.running():
@@ -58,13 +59,12 @@ async def test_g1_a_worker_is_killed(world: FaultWorld) -> None:
         serving_s = now() - began
         load.enter("after")
         await asyncio.sleep(world.times.after_s)
-    await world.records.settle(within_s=3)
+    await world.records.settle(within_s=TAKEN_OVER_S)
     ledger, verdict = world.ledger, world.ledger.check()
     used = await world.day_used("caller")
     assert {entry.code for entry in ledger.calls() if not entry.failure} == {GOOD}, ledger.codes()
     assert failures(world) == failures(world, "before", "fault") <= CONCURRENCY
-    assert verdict.doubled == []
-    assert verdict.lost_logs <= UNSENT_S * RATE
+    assert (verdict.doubled, verdict.lost_logs) == ([], 0)
     # A process that found Redis late on a busy machine counted for itself for a second: fewer are possible, more are not.
     assert counted < used <= used_before + ledger.admitted() + verdict.lost
     assert respawn_s < 2 + 1
@@ -75,7 +75,7 @@ async def test_g1_a_worker_is_killed(world: FaultWorld) -> None:
 
 
 async def test_g2_a_worker_hangs(world: FaultWorld) -> None:
-    """G2: a worker that is stopped is replaced within 10 s; calls that it does not hold go well meanwhile."""
+    """G2: a worker that is stopped is replaced within 10 s; calls that it does not hold go well meanwhile; no record is lost."""
     load = world.begin()
     async with load.running():
         await asyncio.sleep(world.times.before_s)
@@ -86,13 +86,12 @@ async def test_g2_a_worker_hangs(world: FaultWorld) -> None:
         await all_ready(world.gateway, 2)
         load.enter("after")
         await asyncio.sleep(world.times.after_s)
-    await world.records.settle(within_s=3)
+    await world.records.settle(within_s=TAKEN_OVER_S)
     ledger, verdict = world.ledger, world.ledger.check()
     assert {entry.code for entry in ledger.calls() if not entry.failure} == {GOOD}, ledger.codes()
     assert failures(world) <= CONCURRENCY
     assert failures(world, "after") == 0
-    assert verdict.doubled == []
-    assert verdict.lost_logs <= UNSENT_S * RATE
+    assert (verdict.doubled, verdict.lost_logs) == ([], 0)
     assert replaced_s < 10
     report(
         "G2", replaced_s=round(replaced_s, 2), lost_calls=failures(world), lost_logs=verdict.lost_logs,
