@@ -36,6 +36,7 @@ class Gateway(Server):
             "PAILOU_INTERNAL_KEYS": secrets.token_hex(16),
             "PAILOU_SERVICE_ADDRESSES": f"{SERVICE_ID}={self.service_url.removeprefix('http://')}",
             "PAILOU_GATEWAY_PORT": str(self.port),
+            "PAILOU_SPOOL_DIR": str(self.folder / "spool"),
             "PAILOU_MAX_CONNECTIONS_PER_ADDRESS": "1000",
             "PAILOU_DRAIN_S": "0",
             "PAILOU_TIME_ZONE": "Asia/Shanghai",
