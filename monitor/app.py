@@ -7,15 +7,24 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp
 
 from monitor.clients import INDEXER, LogIndexerClient
-from monitor.endpoints import MonitorEndpoints
+from monitor.endpoints.alerts import AlertEndpoints
+from monitor.endpoints.mails import MailEndpoints
+from monitor.endpoints.rules import RuleEndpoints
+from monitor.endpoints.shown import Shown
 from monitor.job import running_jobs
-from monitor.repository.minutes import last_minute
+from monitor.repository.windows import last_window
+from monitor.service.affected import CallStatistics
 from monitor.service.delivery import Delivery
-from monitor.service.evaluation import CallStatistics, Evaluation, Patience
+from monitor.service.evaluation import Evaluation
+from monitor.service.judgement import Patience
 from monitor.service.letters import Letterhead
 from monitor.service.metrics import MonitorMetrics
+from monitor.service.post import StormCap
+from monitor.service.quota import AppUsage
+from monitor.service.trial import Trial
 from monitor.service.watch import Watch
 from monitor.settings import SERVICE_ID, MonitorSettings
+from openplatform.adapters.app_usage_redis import RedisAppUsage
 from openplatform.adapters.backends import open_mailer
 from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
@@ -36,6 +45,7 @@ class Resources:
     directory: ServiceDirectory
     lock: LeaderLock
     statistics: CallStatistics
+    usage: AppUsage
     mailer: Mailer
     clock: Clock
     metrics: MonitorMetrics
@@ -60,8 +70,9 @@ async def open_resources(settings: MonitorSettings, embedded: Embedded | None = 
         yield Resources(
             database=database,
             directory=directory,
-            lock=RedisLeaderLock(redis, clock),
+            lock=RedisLeaderLock(redis, clock, lifetime_s=settings.lock_s, renew_every_s=settings.lock_s / 3),
             statistics=LogIndexerClient(services),
+            usage=RedisAppUsage(redis),
             mailer=mailer,
             clock=clock,
             metrics=MonitorMetrics(),
@@ -69,10 +80,17 @@ async def open_resources(settings: MonitorSettings, embedded: Embedded | None = 
 
 
 def create_watch(resources: Resources, settings: MonitorSettings) -> Watch:
-    """The minute's work over opened resources."""
-    head = Letterhead(domain=settings.mail_domain, zone=settings.time_zone, console_url=settings.console_url)
+    """The work of a tick over opened resources."""
     patience = Patience(clean_windows=settings.alert_clean_windows, reminder_s=settings.alert_reminder_s)
-    evaluation = Evaluation(resources.database, resources.statistics, resources.clock, patience=patience, head=head)
+    evaluation = Evaluation(
+        resources.database,
+        resources.statistics,
+        resources.usage,
+        resources.clock,
+        patience=patience,
+        head=_letterhead(settings),
+        cap=StormCap(mails=settings.alert_mails_per_hour, digest_s=settings.alert_reminder_s),
+    )
     return Watch(resources.database, resources.lock, evaluation, resources.clock, resources.metrics, settings)
 
 
@@ -85,10 +103,16 @@ def create_app(resources: Resources, settings: MonitorSettings) -> ASGIApp:
     """The application over opened resources; does no I/O itself. Without Redis the monitor works on, so it is no check."""
 
     async def database_answers() -> None:
-        await last_minute(resources.database)
+        await last_window(resources.database)
 
+    database, clock, zone, shown = resources.database, resources.clock, settings.time_zone, Shown(settings.time_zone)
+    trial = Trial(database, create_delivery(resources), clock, _letterhead(settings))
     return service_app(
-        MonitorEndpoints(resources.database, settings.time_zone).routes(),
+        [
+            *RuleEndpoints(database, trial, clock, shown).routes(),
+            *AlertEndpoints(database, clock, zone, shown).routes(),
+            *MailEndpoints(database, clock, zone, shown).routes(),
+        ],
         internal_keys=settings.internal_keys,
         checks={"database": database_answers},
         metrics=resources.metrics.registry,
@@ -97,14 +121,20 @@ def create_app(resources: Resources, settings: MonitorSettings) -> ASGIApp:
 
 @asynccontextmanager
 async def open_app(settings: MonitorSettings, embedded: Embedded | None = None) -> AsyncIterator[ASGIApp]:
-    """The whole service while inside: resources, application, the minute's job, the mail sender, its place in the directory."""
+    """The whole service while inside: resources, application, the ticks, the mail sender, its place in the directory."""
     instance = this_instance(SERVICE_ID, settings.advertise_host, settings.port)
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings, embedded))
         watch, delivery = create_watch(resources, settings), create_delivery(resources)
-        await stack.enter_async_context(running_jobs(watch, delivery, delay_s=settings.delay_s))
+        await stack.enter_async_context(
+            running_jobs(watch, delivery, every_s=settings.every_s, delay_s=settings.delay_s)
+        )
         await stack.enter_async_context(registered(resources.directory, instance))
         yield create_app(resources, settings)
+
+
+def _letterhead(settings: MonitorSettings) -> Letterhead:
+    return Letterhead(domain=settings.mail_domain, zone=settings.time_zone, console_url=settings.console_url)
 
 
 def from_env() -> ServiceProcess:

@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from openplatform.errors import REMOTE_PARSE_ERROR
-from openplatform.records import ApiStats, Record
+from openplatform.records import ApiStats, CallLog, LogPage, Record
 from openplatform.service_client import ServiceClient
 
 INDEXER = "log-indexer"
 DEADLINE_S = 10.0
 """A look back of an hour over a busy index takes a second; the next minute must not be late for this one."""
+MAX_CALLS = 100
 T = TypeVar("T")
 
 
@@ -33,6 +34,18 @@ class LogIndexerClient:
         params = {"from_ms": from_ms, "to_ms": to_ms}
         answer = await self._client.get(INDEXER, "/stats", params=params, deadline_s=DEADLINE_S)
         return _understood(answer.get("stats"), list[ApiStats])
+
+    async def calls(
+        self, *, api_name: str, from_ms: int, to_ms: int, min_ms: int | None, only_errors: bool
+    ) -> Sequence[CallLog]:
+        """The newest 100 calls of one API that took at least min_ms, or that failed."""
+        params: dict[str, str | int] = {"api_name": api_name, "from_ms": from_ms, "to_ms": to_ms, "size": MAX_CALLS}
+        if min_ms is not None:
+            params["min_ms"] = min_ms
+        if only_errors:
+            params["error"] = "any"
+        page = _understood(await self._client.get(INDEXER, "/logs", params=params, deadline_s=DEADLINE_S), LogPage)
+        return [hit.log for hit in page.hits]
 
     async def lag(self) -> PipelineLag:
         return _understood(await self._client.get(INDEXER, "/lag", deadline_s=DEADLINE_S), PipelineLag)

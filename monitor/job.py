@@ -1,13 +1,13 @@
-"""What runs by itself in every monitor: the minute's tick, and the sender of mails."""
+"""What runs by itself in every monitor: the tick once a minute, and the sender of mails."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
 from monitor.service.delivery import Delivery
 from monitor.service.watch import Result, Watch
@@ -25,8 +25,8 @@ STOP_S = 12.0
 
 
 @asynccontextmanager
-async def running_jobs(watch: Watch, delivery: Delivery, *, delay_s: int) -> AsyncIterator[None]:
-    """Ticks at second `delay_s` of every minute and sends due mails, while inside.
+async def running_jobs(watch: Watch, delivery: Delivery, *, every_s: int = 60, delay_s: int) -> AsyncIterator[None]:
+    """Ticks `delay_s` after the end of every window (of every minute) and sends due mails, while inside.
 
     At the end a running tick is cancelled (its transaction rolls back, its lock is given back), mails in transit are awaited.
     """
@@ -34,14 +34,14 @@ async def running_jobs(watch: Watch, delivery: Delivery, *, delay_s: int) -> Asy
     scheduler = AsyncIOScheduler(timezone=UTC)
     scheduler.add_job(
         ticks.run,
-        minute_trigger(delay_s),
+        tick_trigger(every_s, delay_s),
         coalesce=True,
         max_instances=1,
-        misfire_grace_time=MISFIRE_S,
+        misfire_grace_time=min(MISFIRE_S, every_s),
     )
     scheduler.start()
     stopping = asyncio.Event()
-    sender = asyncio.create_task(send_on(delivery, stopping), name="mail sender")
+    sender = asyncio.create_task(send_on(delivery, stopping, min(POLL_S, every_s)), name="mail sender")
     try:
         yield
     finally:
@@ -54,12 +54,13 @@ async def running_jobs(watch: Watch, delivery: Delivery, *, delay_s: int) -> Asy
         await asyncio.sleep(0)  # it ends in the loop's next turn
 
 
-def minute_trigger(delay_s: int) -> CronTrigger:
-    """Second `delay_s` of every minute."""
-    return CronTrigger(second=delay_s, timezone=UTC)
+def tick_trigger(every_s: int, delay_s: int) -> IntervalTrigger:
+    """`delay_s` after every multiple of `every_s` since the epoch: for 60, at that second of every minute."""
+    epoch = datetime.fromtimestamp(0, UTC)
+    return IntervalTrigger(seconds=every_s, start_date=epoch + timedelta(seconds=delay_s), timezone=UTC)
 
 
-async def send_on(delivery: Delivery, stopping: asyncio.Event) -> None:
+async def send_on(delivery: Delivery, stopping: asyncio.Event, poll_s: float = POLL_S) -> None:
     """Sends due mails every 5 s until told to stop; outlives whatever happens to one round."""
     while not stopping.is_set():
         try:
@@ -69,7 +70,7 @@ async def send_on(delivery: Delivery, stopping: asyncio.Event) -> None:
         except Exception:
             log.exception("the mail sender failed once")
         with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), POLL_S)
+            await asyncio.wait_for(stopping.wait(), poll_s)
 
 
 class _Ticks:

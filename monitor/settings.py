@@ -36,7 +36,7 @@ class MonitorSettings:
     """Who the mails are from, `a@b.c` or `Name <a@b.c>`; mail servers refuse strangers, so there is no default."""
 
     alert_recipients: tuple[str, ...]
-    """Who gets the mails of the first rules, until an operator edits them."""
+    """Who gets the mails of the first rules, in Chinese, until an operator edits them."""
 
     time_zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
     """The platform's zone: times in mails and answers."""
@@ -60,8 +60,17 @@ class MonitorSettings:
     alert_clean_windows: int = 2
     """Windows under the limit, in a row, that close an alert: one alone lets a value at the limit mail every other minute."""
 
+    alert_mails_per_hour: int = 20
+    """To one recipient; in a storm what comes beyond is told in one digest each half hour, since nobody reads more."""
+
+    every_s: int = 60
+    """PAILOU_MONITOR_EVERY_S, seconds from one evaluation to the next; the platform promises one a minute, tests want more."""
+
+    lock_s: int = 30
+    """PAILOU_MONITOR_LOCK_S, how long a dead leader keeps others out: half of a tick, so that they judge its window themselves."""
+
     delay_s: int = 5
-    """PAILOU_MONITOR_DELAY_S, second of the minute at which it is judged: the way of a record into the index takes less."""
+    """PAILOU_MONITOR_DELAY_S, how long after its end a window is judged: the way of a record into the index takes less."""
 
     console_url: str = ""
     """Where the console is reached, for links in mails; empty = no links."""
@@ -116,6 +125,9 @@ class MonitorSettings:
             alert_lag_s=env.integer("ALERT_LAG_S", 120, low=1, high=86_400),
             alert_reminder_s=env.integer("ALERT_REMINDER_S", 1800, low=60, high=604_800),
             alert_clean_windows=env.integer("ALERT_CLEAN_WINDOWS", 2, low=1, high=60),
+            alert_mails_per_hour=env.integer("ALERT_MAILS_PER_HOUR", 20, low=1, high=1000),
+            every_s=env.integer("MONITOR_EVERY_S", 60, low=1, high=60),
+            lock_s=env.integer("MONITOR_LOCK_S", 30, low=1, high=60),
             delay_s=env.integer("MONITOR_DELAY_S", 5, low=0, high=30),
             console_url=env.text("CONSOLE_URL", "", pattern=_CONSOLE, rule="must be an http(s) URL").rstrip("/"),
             indexer_addresses=env.words(

@@ -92,6 +92,10 @@ class StoreRejected(Exception):
     """A store answered and refused one request as wrong (a bad query, a document that does not fit): repeating is useless."""
 
 
+class AddressRefused(StoreRejected):
+    """A mail server refused the recipient for good, or it is no address: no mail will ever reach it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
     """One row of the error table; `{placeholders}` in msg, sub_code and sub_msg are filled by the call's keywords."""

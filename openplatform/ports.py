@@ -296,4 +296,5 @@ class Mailer(Protocol):
     """Sends e-mail."""
 
     async def send(self, mail: Mail) -> None:
-        """Returns when the mail was accepted. Raises StoreRejected when it was refused for good (5xx)."""
+        """Returns when the mail was accepted. Raises AddressRefused when its recipient was refused for good (5xx), StoreRejected when
+        the mail itself was."""

@@ -8,13 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from monitor.repository.addresses import trust_address
 from monitor.tables import mail_outbox
 from openplatform.sql import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxMail:
-    """One mail to one recipient. state: waiting, sending, sent, bad; attempts: how often it was claimed."""
+    """One mail to one recipient. attempts: how often it was claimed.
+
+    state: waiting, sending, sent, bad (refused for good), held (over the storm cap), digested (told of in a digest).
+    """
 
     id: int = 0
     rule_id: int
@@ -33,6 +37,15 @@ class OutboxMail:
     last_error: str = ""
     create_time: datetime
     sent_at: datetime | None = None
+    language: str = "zh"
+
+
+class MailMissing(Exception):
+    """No mail has this id."""
+
+
+class MailSettled(Exception):
+    """The mail was sent already, or is being sent."""
 
 
 _COLUMNS = tuple(column.name for column in mail_outbox.columns if column.name != "id")
@@ -46,6 +59,47 @@ async def add_mail(connection: AsyncConnection, mail: OutboxMail) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+async def mails_since(connection: AsyncConnection, recipient: str, since: datetime) -> int:
+    """How many alert mails the recipient was or will be sent that were written after `since`."""
+    counted = await connection.execute(
+        sa.select(sa.func.count())
+        .select_from(mail_outbox)
+        .where(
+            mail_outbox.c.recipient == recipient,
+            mail_outbox.c.create_time > since,
+            mail_outbox.c.state.in_(("waiting", "sending", "sent")),
+            mail_outbox.c.kind.not_in(("test", "digest")),
+        )
+    )
+    return int(counted.scalar_one())
+
+
+async def held_mails(connection: AsyncConnection) -> dict[str, list[OutboxMail]]:
+    """recipient → mails that were held back and not told of yet, oldest first."""
+    rows = await connection.execute(
+        sa.select(mail_outbox).where(mail_outbox.c.state == "held").order_by(mail_outbox.c.id)
+    )
+    found: dict[str, list[OutboxMail]] = {}
+    for row in rows:
+        found.setdefault(row.recipient, []).append(OutboxMail(**row._mapping))
+    return found
+
+
+async def last_digest(connection: AsyncConnection, recipient: str) -> datetime | None:
+    """When the recipient's latest digest was written."""
+    of_recipient = (mail_outbox.c.recipient == recipient) & (mail_outbox.c.kind == "digest")
+    query = sa.select(mail_outbox.c.create_time).where(of_recipient).order_by(mail_outbox.c.id.desc()).limit(1)
+    moment: datetime | None = (await connection.execute(query)).scalar_one_or_none()
+    return moment
+
+
+async def mark_digested(connection: AsyncConnection, mails: Sequence[OutboxMail]) -> None:
+    """Notes that a digest tells of them."""
+    ids = [mail.id for mail in mails]
+    told = (mail_outbox.c.id.in_(ids)) & (mail_outbox.c.state == "held")
+    await connection.execute(sa.update(mail_outbox).where(told).values(state="digested"))
 
 
 async def due_mails(database: Database, now: datetime, *, limit: int) -> Sequence[OutboxMail]:
@@ -100,17 +154,49 @@ async def settle_mail(
 
 
 async def page_of_mails(
-    database: Database, *, state: str | None, page_no: int, page_size: int
+    database: Database, *, state: str | None, thread_id: str | None = None, page_no: int, page_size: int
 ) -> tuple[int, Sequence[OutboxMail]]:
-    """(how many there are, one page newest first). state None = all."""
-    condition = sa.true() if state is None else mail_outbox.c.state == state
+    """(how many there are, one page newest first). None = all."""
+    query = sa.select(mail_outbox)
+    if state is not None:
+        query = query.where(mail_outbox.c.state == state)
+    if thread_id is not None:
+        query = query.where(mail_outbox.c.thread_id == thread_id)
     async with database.read() as connection:
-        total = await connection.execute(sa.select(sa.func.count()).select_from(mail_outbox).where(condition))
+        total = await connection.execute(sa.select(sa.func.count()).select_from(query.subquery()))
         rows = await connection.execute(
-            sa.select(mail_outbox)
-            .where(condition)
-            .order_by(mail_outbox.c.id.desc())
-            .limit(page_size)
-            .offset((page_no - 1) * page_size)
+            query.order_by(mail_outbox.c.id.desc()).limit(page_size).offset((page_no - 1) * page_size)
         )
         return int(total.scalar_one()), [OutboxMail(**row._mapping) for row in rows]
+
+
+async def find_mail(connection: AsyncConnection, mail_id: int) -> OutboxMail:
+    """Raises MailMissing."""
+    row = (await connection.execute(sa.select(mail_outbox).where(mail_outbox.c.id == mail_id))).first()
+    if row is None:
+        raise MailMissing
+    return OutboxMail(**row._mapping)
+
+
+async def retry_mail(connection: AsyncConnection, mail_id: int, now: datetime) -> OutboxMail:
+    """Makes a mail due that waits, was held back or refused, and trusts its address again. Raises MailMissing, MailSettled."""
+    mail = await find_mail(connection, mail_id)
+    can_go = (mail_outbox.c.id == mail_id) & mail_outbox.c.state.in_(("waiting", "bad", "held", "digested"))
+    written = await connection.execute(sa.update(mail_outbox).where(can_go).values(state="waiting", next_at=now))
+    if written.rowcount == 0:
+        raise MailSettled
+    await trust_address(connection, mail.recipient)
+    return await find_mail(connection, mail_id)
+
+
+async def delivery_of(connection: AsyncConnection, thread_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """thread_id → state → number of mails."""
+    rows = await connection.execute(
+        sa.select(mail_outbox.c.thread_id, mail_outbox.c.state, sa.func.count().label("mails"))
+        .where(mail_outbox.c.thread_id.in_(thread_ids))
+        .group_by(mail_outbox.c.thread_id, mail_outbox.c.state)
+    )
+    found: dict[str, dict[str, int]] = {thread_id: {} for thread_id in thread_ids}
+    for row in rows:
+        found[row.thread_id][row.state] = row.mails
+    return found

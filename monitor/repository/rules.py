@@ -1,21 +1,29 @@
 """Alert rules: what is watched, over which limit it alarms, and who is told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from monitor.tables import alert_rule
+from monitor.tables import alert_event, alert_rule
 from openplatform.sql import Database
+
+
+class Recipient(NamedTuple):
+    """Who gets a rule's mails. language: `zh` or `en`."""
+
+    address: str
+    language: str = "zh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
-    """One rule. metric: mean_ms, p95_ms, error_rate (percent), or blind (seconds of lag); threshold in the metric's unit."""
+    """One rule. threshold: in the metric's unit, see service/metrics_watched.py; the columns' comments say the rest."""
 
     id: int = 0
     name: str
@@ -24,12 +32,29 @@ class AlertRule:
     threshold: float
     window_s: int
     min_calls: int
+    pending_windows: int = 0
     severity: str
-    recipients: tuple[str, ...]
+    recipients: tuple[Recipient, ...]
+    runbook_url: str = ""
     enabled: bool = True
+    built_in: bool = False
     version: int = 1
     create_time: datetime
     update_time: datetime
+    updated_by: str = ""
+    deleted_at: datetime | None = None
+
+
+class RuleMissing(Exception):
+    """No rule has this id."""
+
+
+class RuleStale(Exception):
+    """Somebody else edited the rule since the version that this change started from."""
+
+
+class RuleNameTaken(Exception):
+    """Another rule has this name."""
 
 
 async def seed_rule(database: Database, rule: AlertRule) -> None:
@@ -41,7 +66,7 @@ async def seed_rule(database: Database, rule: AlertRule) -> None:
         "window_s": rule.window_s,
         "min_calls": rule.min_calls,
         "severity": rule.severity,
-        "recipients": ",".join(rule.recipients),
+        "recipients": _joined(rule.recipients),
     }
 
     async def write(connection: AsyncConnection) -> None:
@@ -50,10 +75,7 @@ async def seed_rule(database: Database, rule: AlertRule) -> None:
             is_ours = (alert_rule.c.name == rule.name) & (alert_rule.c.version == 1)
             await connection.execute(sa.update(alert_rule).where(is_ours).values(values))
             return
-        times = {"create_time": rule.create_time, "update_time": rule.update_time}
-        await connection.execute(
-            sa.insert(alert_rule).values({"name": rule.name, "enabled": True, "version": 1, **values, **times})
-        )
+        await connection.execute(sa.insert(alert_rule).values(_columns(rule)))
 
     # Another monitor that starts at the same time may have made it, from the same settings.
     with suppress(IntegrityError):
@@ -62,19 +84,82 @@ async def seed_rule(database: Database, rule: AlertRule) -> None:
 
 async def enabled_rules(database: Database) -> Sequence[AlertRule]:
     """Rules in force, oldest first."""
+    in_force = alert_rule.c.enabled & alert_rule.c.deleted_at.is_(None)
     async with database.read() as connection:
-        rows = await connection.execute(sa.select(alert_rule).where(alert_rule.c.enabled).order_by(alert_rule.c.id))
+        rows = await connection.execute(sa.select(alert_rule).where(in_force).order_by(alert_rule.c.id))
         return [_rule(row) for row in rows]
 
 
 async def all_rules(database: Database) -> Sequence[AlertRule]:
-    """All rules, oldest first; there are as many as operators made."""
+    """All rules, also those that were deleted, oldest first; there are as many as operators made."""
     async with database.read() as connection:
         rows = await connection.execute(sa.select(alert_rule).order_by(alert_rule.c.id))
         return [_rule(row) for row in rows]
 
 
+async def find_rule(connection: AsyncConnection, rule_id: int) -> AlertRule:
+    """Raises RuleMissing for one that is not there, or was deleted."""
+    query = sa.select(alert_rule).where(alert_rule.c.id == rule_id, alert_rule.c.deleted_at.is_(None))
+    row = (await connection.execute(query)).first()
+    if row is None:
+        raise RuleMissing
+    return _rule(row)
+
+
+async def add_rule(connection: AsyncConnection, rule: AlertRule) -> int:
+    """Writes a new rule; its id. Raises RuleNameTaken."""
+    try:
+        async with connection.begin_nested():
+            result = await connection.execute(sa.insert(alert_rule).values(_columns(rule)))
+    except IntegrityError as error:
+        raise RuleNameTaken from error
+    return int(result.inserted_primary_key[0])  # type: ignore[index]  # one row was inserted
+
+
+async def edit_rule(
+    connection: AsyncConnection, rule_id: int, version: int, changes: Mapping[str, Any], *, by: str, now: datetime
+) -> None:
+    """Writes the changes over the rule, if it is at this version. Raises RuleMissing, RuleStale, RuleNameTaken."""
+    values = dict(changes)
+    if "recipients" in values:
+        values["recipients"] = _joined(values["recipients"])
+    values |= {"version": version + 1, "update_time": now, "updated_by": by}
+    try:
+        async with connection.begin_nested():
+            await _write(connection, rule_id, version, values)
+    except IntegrityError as error:
+        raise RuleNameTaken from error
+
+
+async def delete_rule(connection: AsyncConnection, rule: AlertRule, version: int, *, by: str, now: datetime) -> None:
+    """Takes the rule out of force for good and frees its name; its alerts end. Raises RuleMissing, RuleStale."""
+    number = f" #{rule.id}"
+    name = rule.name[: 50 - len(number)] + number
+    values = {"name": name, "enabled": False, "deleted_at": now, "version": version + 1, "updated_by": by}
+    await _write(connection, rule.id, version, values)
+    still_open = (alert_event.c.rule_id == rule.id) & alert_event.c.closed_at.is_(None)
+    await connection.execute(sa.update(alert_event).where(still_open).values(closed_at=now, detail="rule deleted"))
+
+
+async def _write(connection: AsyncConnection, rule_id: int, version: int, values: Mapping[str, Any]) -> None:
+    is_it = (alert_rule.c.id == rule_id) & (alert_rule.c.version == version) & alert_rule.c.deleted_at.is_(None)
+    written = await connection.execute(sa.update(alert_rule).where(is_it).values(dict(values)))
+    if written.rowcount == 0:
+        await find_rule(connection, rule_id)
+        raise RuleStale
+
+
+def _columns(rule: AlertRule) -> dict[str, Any]:
+    columns = {column.name: getattr(rule, column.name) for column in alert_rule.columns if column.name != "id"}
+    return columns | {"recipients": _joined(rule.recipients)}
+
+
+def _joined(recipients: Sequence[Recipient]) -> str:
+    # `a@b.c` is to be written to in Chinese, `a@b.c en` in English; an address holds neither blanks nor commas.
+    return ",".join(r.address if r.language == "zh" else f"{r.address} {r.language}" for r in recipients)
+
+
 def _rule(row: sa.Row[tuple[object, ...]]) -> AlertRule:
     values = dict(row._mapping)
-    values["recipients"] = tuple(word for word in values["recipients"].split(",") if word)
+    values["recipients"] = tuple(Recipient(*word.split(" ")) for word in values["recipients"].split(",") if word)
     return AlertRule(**values)

@@ -6,14 +6,16 @@ is then sent once more, with the same Message-ID.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from monitor.repository.addresses import mark_address
 from monitor.repository.mails import OutboxMail, claim_mail, due_mails, settle_mail
 from monitor.service.metrics import MonitorMetrics
-from openplatform.errors import PlatformUnavailable, StoreRejected
+from openplatform.errors import AddressRefused, PlatformUnavailable, StoreRejected
 from openplatform.ports import Clock, Mailer
 from openplatform.records import Mail
-from openplatform.sql import Database
+from openplatform.sql import AsyncConnection, Database
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,10 @@ class Delivery:
             sent += sum(result is True for result in results)
         return sent
 
+    async def send_now(self, mails: Sequence[OutboxMail]) -> None:
+        """Tries these mails once, whether their time has come or not."""
+        await asyncio.gather(*(self._send(mail) for mail in mails))
+
     async def _send(self, mail: OutboxMail) -> bool:
         if not await claim_mail(self._database, mail, until=self._now() + timedelta(seconds=CLAIM_S)):
             return False
@@ -61,6 +67,8 @@ class Delivery:
             )
         except StoreRejected as error:
             log.warning("the mail %s to %s was refused: %s", mail.message_id, mail.recipient, error)
+            if isinstance(error, AddressRefused):
+                await self._mark(mail.recipient, str(error))
             await self._settle(mail, "bad", "refused", error)
             return False
         except PlatformUnavailable as error:
@@ -73,6 +81,12 @@ class Delivery:
             return False
         await self._settle(mail, "sent", "sent", None)
         return True
+
+    async def _mark(self, address: str, reason: str) -> None:
+        async def write(connection: AsyncConnection) -> None:
+            await mark_address(connection, address, reason, self._now())
+
+        await self._database.run(write)
 
     async def _settle(self, mail: OutboxMail, state: str, result: str, error: Exception | None) -> None:
         self._metrics.mails.labels(result).inc()

@@ -1,25 +1,42 @@
-"""One minute: ask log_indexer, judge every rule, and write alerts and mails in one transaction that owns the minute.
+"""One window: ask log_indexer, judge every rule, and write alerts and mails in one transaction that owns the window.
 
-The transaction takes the minute first and refuses one that was taken, or an older one: whatever the lock does, no window is
+The transaction takes the window first and refuses one that was taken, or an older one: whatever the lock does, no window is
 judged twice. What cannot be asked is an alert of its own ("blind"), and while it lasts nothing is called fine again.
 """
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Literal
 
-from monitor.clients import PipelineLag
-from monitor.repository.events import AlertEvent, open_events, save_event
-from monitor.repository.mails import add_mail
-from monitor.repository.minutes import claim_minute
+from monitor.repository.events import AlertEvent, add_samples, drop_event, open_events, save_event
 from monitor.repository.rules import AlertRule, enabled_rules
-from monitor.service.judgement import BLIND, METRICS, Finding, Judgement, judge, over_limit
-from monitor.service.letters import GROUP, Letterhead, thread_of, write_letters
+from monitor.repository.silences import Silence, silences_at
+from monitor.repository.windows import claim_window
+from monitor.service.affected import CallStatistics, affected_calls
+from monitor.service.judgement import (
+    BLIND,
+    METRICS,
+    NO_DATA,
+    QUOTA,
+    Finding,
+    Judgement,
+    Patience,
+    after,
+    judge,
+    over_limit,
+    too_few_calls,
+    values_of,
+)
+from monitor.service.letters import GROUP, Circumstances, Letterhead, thread_of, write_letters
+from monitor.service.mail_text import Affected
+from monitor.service.notices import QUOTA_GROUP, quota_mails
+from monitor.service.post import StormCap, post, post_digests
+from monitor.service.quota import AppUsage, judge_quota
 from openplatform.errors import OpenPlatformError
 from openplatform.ports import Clock
-from openplatform.records import ApiStats
+from openplatform.records import ApiStats, AppUse
 from openplatform.sql import AsyncConnection, Database
 
 log = logging.getLogger(__name__)
@@ -27,101 +44,219 @@ log = logging.getLogger(__name__)
 Outcome = Literal["evaluated", "blind", "already"]
 
 
-class CallStatistics(Protocol):
-    """What the monitor asks of the call logs. Raises OpenPlatformError when it gets no answer."""
-
-    async def stats(self, *, from_ms: int, to_ms: int) -> Sequence[ApiStats]: ...
-
-    async def lag(self) -> PipelineLag: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What could be seen at one minute. stats: by length of window, s; failure: why nothing could be asked, "" = it could."""
+    """What could be seen at one moment. stats: by length of window, s; failure: why nothing could be asked, "" = it could; uses,
+    uses_at_s: of apps' days, None = could not be asked."""
 
     stats: dict[int, Sequence[ApiStats]]
     lag_s: float = 0.0
     failure: str = ""
+    uses: Sequence[AppUse] | None = None
+    uses_at_s: int = 0
+
+    def is_blind(self, rules: Sequence[AlertRule]) -> bool:
+        """Whether nothing was to be seen, or less than there is."""
+        return bool(self.failure) or any(self.lag_s > rule.threshold for rule in rules if rule.metric == BLIND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """clean_windows: under the limit, in a row, until an alert closes; reminder_s: between two mails of a lasting alert."""
+class More:
+    """What a mail says beside the judgement, gathered before the transaction."""
 
-    clean_windows: int
-    reminder_s: int
+    before: dict[str | None, float] = field(default_factory=dict)
+    affected: Affected = field(default_factory=Affected)
 
 
 class Evaluation:
-    """Judges minutes. Raises PlatformUnavailable when the monitor's own database cannot be reached."""
+    """Judges windows. Raises PlatformUnavailable when the monitor's own database cannot be reached."""
 
     def __init__(
-        self, database: Database, statistics: CallStatistics, clock: Clock, *, patience: Patience, head: Letterhead
+        self,
+        database: Database,
+        statistics: CallStatistics,
+        usage: AppUsage,
+        clock: Clock,
+        *,
+        patience: Patience,
+        head: Letterhead,
+        cap: StormCap,
     ) -> None:
         self._database = database
         self._statistics = statistics
+        self._usage = usage
         self._clock = clock
         self._patience = patience
         self._head = head
+        self._cap = cap
+        self._uses_since_s = 0
 
-    async def evaluate(self, minute: int) -> Outcome:
-        """Judges the windows that end at the start of `minute` (minutes since the epoch); `already` = it was judged before."""
+    async def evaluate(self, ended_s: int) -> Outcome:
+        """Judges the windows that end at this second of the epoch; `already` = they were judged before."""
         rules = await enabled_rules(self._database)
-        view = await self._look(rules, minute)
-        is_blind = bool(view.failure) or any(view.lag_s > rule.threshold for rule in rules if rule.metric == BLIND)
+        view = await self._look(rules, ended_s)
+        more = await self._ask_more(rules, view, ended_s)
+        at = _moment(ended_s)
 
         async def write(connection: AsyncConnection) -> Outcome:
-            if not await claim_minute(connection, minute):
+            if not await claim_window(connection, ended_s):
                 return "already"
-            events = await open_events(connection)
+            events, silences = await open_events(connection), await silences_at(connection, at)
             for rule in rules:
-                findings = _findings(rule, rules, view)
-                if findings is None:
-                    continue
-                of_rule = [event for event in events if event.rule_id == rule.id and event.alert_group == GROUP]
-                may_close = rule.metric == BLIND or not is_blind
-                await self._apply(connection, rule, findings, of_rule, _moment(minute * 60), may_close=may_close)
-            return "blind" if is_blind else "evaluated"
+                of_rule = [event for event in events if event.rule_id == rule.id]
+                if rule.metric == QUOTA:
+                    await self._apply_quota(connection, rule, view, of_rule, silences, at)
+                else:
+                    judgement = self._judge(rule, rules, view, of_rule, silences, at)
+                    if judgement is not None:
+                        may_close = self._may_close(rule, rules, view)
+                        extra = more.get(rule.id, More())
+                        await self._apply(connection, rule, judgement, view, of_rule, extra, at, may_close=may_close)
+            await _close_abandoned(connection, rules, events, at)
+            await post_digests(connection, rules, self._cap, at=at, now=self._now(), head=self._head)
+            return "blind" if view.is_blind(rules) else "evaluated"
 
-        return await self._database.run(write)
+        outcome = await self._database.run(write)
+        if outcome != "already" and view.uses is not None:
+            self._uses_since_s = view.uses_at_s
+        return outcome
 
-    async def _look(self, rules: Sequence[AlertRule], minute: int) -> View:
-        to_ms = minute * 60_000
+    async def _look(self, rules: Sequence[AlertRule], ended_s: int) -> View:
         stats: dict[int, Sequence[ApiStats]] = {}
+        lag_s, failure = 0.0, ""
         try:
-            lag = await self._statistics.lag()
-            for window_s in sorted({rule.window_s for rule in rules if rule.metric != BLIND}):
-                stats[window_s] = await self._statistics.stats(from_ms=to_ms - window_s * 1000, to_ms=to_ms)
+            lag_s = (await self._statistics.lag()).lag_s
+            for window_s in sorted({rule.window_s for rule in rules if rule.metric not in (BLIND, QUOTA)}):
+                from_ms = (ended_s - window_s) * 1000
+                stats[window_s] = await self._statistics.stats(from_ms=from_ms, to_ms=ended_s * 1000)
         except OpenPlatformError as error:
             log.warning("the call logs cannot be asked: %s", error)
-            return View(stats={}, failure=error.sub_msg or error.msg)
-        return View(stats=stats, lag_s=lag.lag_s)
+            failure = error.sub_msg or error.msg
+        uses, uses_at_s = None, 0
+        if any(rule.metric == QUOTA for rule in rules):
+            try:
+                moved = await self._usage.moved(self._uses_since_s)
+                uses, uses_at_s = moved.uses, moved.taken_at_s
+            except OpenPlatformError as error:
+                log.warning("apps' use of their day cannot be asked: %s", error.sub_msg)
+        return View(stats=stats, lag_s=lag_s, failure=failure, uses=uses, uses_at_s=uses_at_s)
+
+    async def _ask_more(self, rules: Sequence[AlertRule], view: View, ended_s: int) -> dict[int, More]:
+        """By rule, for those that will write a mail. The transaction judges once more: what has changed until then goes without."""
+        async with self._database.read() as connection:
+            events, silences = await open_events(connection), await silences_at(connection, _moment(ended_s))
+        more: dict[int, More] = {}
+        for rule in rules:
+            if rule.metric not in METRICS:
+                continue
+            of_rule = [event for event in events if event.rule_id == rule.id]
+            judgement = self._judge(rule, rules, view, of_rule, silences, _moment(ended_s))
+            if judgement is None or not (judgement.news or judgement.remind):
+                continue
+            names = [each.finding.api_name for each in (*judgement.news, *judgement.lasting_told)]
+            start_ms, window_ms = (ended_s - rule.window_s) * 1000, rule.window_s * 1000
+            affected = await affected_calls(
+                self._statistics, rule, [name for name in names if name], from_ms=start_ms, to_ms=ended_s * 1000
+            )
+            more[rule.id] = More(before=await self._before(rule, start_ms, window_ms), affected=affected)
+        return more
+
+    async def _before(self, rule: AlertRule, start_ms: int, window_ms: int) -> dict[str | None, float]:
+        try:
+            stats = await self._statistics.stats(from_ms=start_ms - window_ms, to_ms=start_ms)
+        except OpenPlatformError as error:
+            log.info("the mail goes without the window before: %s", error)
+            return {}
+        return values_of(rule, stats)
+
+    def _judge(
+        self,
+        rule: AlertRule,
+        rules: Sequence[AlertRule],
+        view: View,
+        events: Sequence[AlertEvent],
+        silences: Sequence[Silence],
+        at: datetime,
+    ) -> Judgement | None:
+        findings = _findings(rule, rules, view)
+        if findings is None:
+            return None
+        return judge(
+            findings,
+            events,
+            at,
+            may_close=self._may_close(rule, rules, view),
+            patience=self._patience,
+            pending_windows=rule.pending_windows,
+            is_silenced=lambda subject: any(silence.covers(rule.id, subject) for silence in silences),
+        )
 
     async def _apply(
         self,
         connection: AsyncConnection,
         rule: AlertRule,
-        findings: Sequence[Finding],
+        judgement: Judgement,
+        view: View,
         events: Sequence[AlertEvent],
+        more: More,
         at: datetime,
         *,
         may_close: bool,
     ) -> None:
-        judgement = judge(
-            findings,
+        thread_id = thread_of(rule, events, at, self._head)
+        changed = after(rule, judgement, at, thread_id=thread_id, group=GROUP, may_close=may_close)
+        ids = {event.subject: await save_event(connection, event) for event in changed}
+        for event in judgement.dropped:
+            await drop_event(connection, event)
+        called = values_of(rule, view.stats.get(rule.window_s, ())) if rule.metric in METRICS else {}
+        sampled = {event.api_name: event.value for event in changed if event.seen_at == at} | called
+        values = ((ids[name], value) for name, value in sampled.items() if name in ids and value is not None)
+        await add_samples(connection, at, values)
+        known = Circumstances(
+            at=at,
+            now=self._now(),
+            thread_id=thread_id,
+            before=more.before,
+            called=called,
+            affected=more.affected,
+            event_ids=ids,
+        )
+        await post(connection, write_letters(rule, judgement, known, head=self._head), self._cap, self._now())
+
+    async def _apply_quota(
+        self,
+        connection: AsyncConnection,
+        rule: AlertRule,
+        view: View,
+        events: Sequence[AlertEvent],
+        silences: Sequence[Silence],
+        at: datetime,
+    ) -> None:
+        if view.uses is None:
+            return
+        thread_id = thread_of(rule, [], at, self._head)
+        judgement = judge_quota(
+            rule,
+            view.uses,
             events,
             at,
-            may_close=may_close,
-            clean_windows=self._patience.clean_windows,
-            reminder_s=self._patience.reminder_s,
+            zone=self._head.zone,
+            thread_id=thread_id,
+            group=QUOTA_GROUP,
+            is_silenced=lambda subject: any(silence.covers(rule.id, subject) for silence in silences),
         )
-        thread_id = thread_of(rule, events, at, self._head)
-        for event in _changes(rule, judgement, at, thread_id, may_close=may_close):
-            await save_event(connection, event)
-        now = _moment(self._clock.now())
-        for mail in write_letters(rule, judgement, at=at, thread_id=thread_id, head=self._head, now=now):
-            if not await add_mail(connection, mail):
-                log.warning("the %s mail of rule %s was in the outbox already", mail.kind, rule.name)
+        ids = [(await save_event(connection, event), event) for event in judgement.saved]
+        await add_samples(connection, at, [(i, e.value) for i, e in ids if e.closed_at is None and e.value is not None])
+        now = self._now()
+        mails = quota_mails(rule, judgement.told, at=at, now=now, thread_id=thread_id, head=self._head)
+        await post(connection, mails, self._cap, now)
+
+    @staticmethod
+    def _may_close(rule: AlertRule, rules: Sequence[AlertRule], view: View) -> bool:
+        return rule.metric == BLIND or not view.is_blind(rules)
+
+    def _now(self) -> datetime:
+        return _moment(self._clock.now())
 
 
 def _findings(rule: AlertRule, rules: Sequence[AlertRule], view: View) -> Sequence[Finding] | None:
@@ -129,63 +264,32 @@ def _findings(rule: AlertRule, rules: Sequence[AlertRule], view: View) -> Sequen
     if rule.metric == BLIND:
         if view.failure:
             return [Finding(api_name=None, value=None, detail=view.failure[:255])]
-        if view.lag_s > rule.threshold:
-            return [Finding(api_name=None, value=view.lag_s)]
-        return []
+        return [Finding(api_name=None, value=view.lag_s)] if view.lag_s > rule.threshold else []
     if view.failure:
         return None
+    stats = view.stats[rule.window_s]
+    if rule.metric == NO_DATA:
+        # Calls that are not indexed yet are no missing calls.
+        return None if view.is_blind(rules) else too_few_calls(rule, stats)
     if rule.metric not in METRICS:
         log.error("rule %s watches the unknown metric %s", rule.name, rule.metric)
         return None
-    own = {other.api_name for other in rules if other.api_name is not None and other.metric == rule.metric}
-    return over_limit(rule, view.stats[rule.window_s], {name for name in own if name is not None})
+    own = {other.api_name for other in rules if other.metric == rule.metric and other.api_name is not None}
+    return over_limit(rule, stats, own)
 
 
-def _changes(
-    rule: AlertRule, judgement: Judgement, at: datetime, thread_id: str, *, may_close: bool
-) -> Sequence[AlertEvent]:
-    """The events as they are after this window."""
-    is_mailed = bool(judgement.opened) or judgement.remind
-    new = [
-        AlertEvent(
-            rule_id=rule.id,
-            alert_group=GROUP,
-            api_name=finding.api_name,
-            value=finding.value,
-            peak=finding.value,
-            calls=finding.calls,
-            errors=finding.errors,
-            p95_ms=finding.p95_ms,
-            detail=finding.detail,
-            thread_id=thread_id,
-            opened_at=at,
-            seen_at=at,
-            notified_at=at,
-        )
-        for finding in judgement.opened
-    ]
-    lasting = [
-        replace(
-            event,
-            value=finding.value,
-            peak=_worse(event.peak, finding.value),
-            calls=finding.calls,
-            errors=finding.errors,
-            p95_ms=finding.p95_ms,
-            detail=finding.detail,
-            clean_windows=0,
-            seen_at=at,
-            notified_at=at if is_mailed else event.notified_at,
-        )
-        for event, finding in judgement.lasting
-    ]
-    resting = [replace(event, clean_windows=event.clean_windows + 1) for event in judgement.resting if may_close]
-    closed = [replace(event, clean_windows=event.clean_windows + 1, closed_at=at) for event in judgement.closed]
-    return [*new, *lasting, *resting, *closed]
-
-
-def _worse(one: float | None, other: float | None) -> float | None:
-    return max((value for value in (one, other) if value is not None), default=None)
+async def _close_abandoned(
+    connection: AsyncConnection, rules: Sequence[AlertRule], events: Sequence[AlertEvent], at: datetime
+) -> None:
+    """Ends alerts whose rule was switched off: nobody judges them any more. Nobody is told: an operator did it."""
+    in_force = {rule.id for rule in rules}
+    for event in events:
+        if event.rule_id in in_force:
+            continue
+        if event.is_pending:
+            await drop_event(connection, event)
+        else:
+            await save_event(connection, replace(event, closed_at=at, detail="rule switched off"))
 
 
 def _moment(epoch_s: float) -> datetime:

@@ -1,46 +1,55 @@
-"""The words of an alert mail: subject, plain text and HTML for one group of alerts. Pure.
+"""The words of an alert mail: what one group of alerts says when it opens, lasts, or closes. Pure."""
 
-Names of APIs come from callers: in the subject and the text they lose their control characters, in HTML they are escaped.
-"""
-
-import html
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from monitor.repository.rules import AlertRule
-from monitor.service.judgement import BLIND
+from monitor.service.judgement import BLIND, NO_DATA
+from monitor.service.mail_layout import MailText, Parts, Table, clock_time, lay_out, number, plain
+from monitor.service.mail_words import WORDS, Words
+from openplatform.records import CallLog
 
 Kind = Literal["opened", "reminder", "closed"]
-MAX_ROWS = 50
-"""More rows than anybody reads in a mail; the rest is counted."""
-_MAX_NAME = 60  # in the subject, which mail programs cut anyway
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
-_SEVERITIES = {"critical": "严重", "warning": "警告"}
-_METRICS = {"mean_ms": ("平均响应", "ms"), "p95_ms": ("P95响应", "ms"), "error_rate": ("错误率", "%")}
-_CELL = "padding:4px 10px;border:1px solid #ccc"
+MAX_NAME = 60
+"""Of an API in a subject, which mail programs cut anyway; its table has the whole name."""
+MAX_SLOWEST = 5
+MAX_TOP = 3
+MUCH = 10
+"""Times the window before, from which percent are hard to read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One API in a mail. value: in the metric's unit (the worst one in a closing mail); note: new, or for how long."""
+    """One API in a mail. value: in the metric's unit (the worst one in a closing mail); before: in the window before; age: since
+    when it is over the limit, None = new; ends_without_calls: it closes since nobody calls it any more."""
 
     api_name: str | None
     value: float | None
     p95_ms: float | None
     calls: int | None
     errors: int | None
-    note: str
+    age: timedelta | None = None
+    before: float | None = None
     detail: str = ""
+    ends_without_calls: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affected:
+    """Calls that made the alert. calls: slowest first; apps, vendors: (app_key or vender_id, calls), most first."""
+
+    calls: tuple[CallLog, ...] = ()
+    apps: tuple[tuple[str, int], ...] = ()
+    vendors: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """Why a mail is written. start, end: the judged window, aware; lasted: how long the oldest alert of the group lasts."""
+    """Why a mail is written. start, end: the judged window, aware; lasted: how long the oldest alert of the group lasts;
+    event_id: of the alert that links lead to, 0 = to the list."""
 
     kind: Kind
     rule: AlertRule
@@ -48,149 +57,159 @@ class Occasion:
     end: datetime
     rows: tuple[Row, ...]
     lasted: timedelta
+    affected: Affected = field(default_factory=Affected)
+    event_id: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailText:
-    """One mail's words: as text, and as HTML for those who read that."""
-
-    subject: str
-    text: str
-    html: str
-
-
-def compose(occasion: Occasion, *, zone: ZoneInfo, console_url: str) -> MailText:
-    """The mail in Chinese; times in `zone`, to the second; links when console_url is not empty."""
-    subject = _subject(occasion)
-    facts = _facts(occasion, zone)
-    links = _links(occasion, zone, console_url) if console_url else []
-    return MailText(
-        subject=subject, text=_text(occasion, subject, facts, links), html=_html(occasion, subject, facts, links)
+def compose(occasion: Occasion, *, zone: ZoneInfo, console_url: str, language: str = "zh") -> MailText:
+    """The mail; times in `zone`, to the second; links when console_url is not empty."""
+    words = WORDS[language]
+    tables = []
+    if occasion.rule.metric not in (BLIND, NO_DATA):
+        tables.append(_table(occasion, words))
+    if occasion.affected.calls:
+        tables.append(_slowest(occasion, words, zone))
+    parts = Parts(
+        subject=_subject(occasion, words),
+        facts=tuple(_facts(occasion, words, zone)),
+        tables=tuple(tables),
+        links=tuple(_links(occasion, words, zone, console_url)),
     )
+    return lay_out(parts, words)
 
 
-def duration(length: timedelta) -> str:
-    """`50 秒`, `17 分钟`, `3 小时 5 分钟`."""
-    seconds = max(int(length.total_seconds()), 0)
-    hours, minutes = divmod(seconds // 60, 60)
-    if hours:
-        return f"{hours} 小时 {minutes} 分钟" if minutes else f"{hours} 小时"
-    return f"{minutes} 分钟" if minutes else f"{seconds} 秒"
+def _subject(occasion: Occasion, words: Words) -> str:
+    severity = words.severities.get(occasion.rule.severity, occasion.rule.severity)
+    what = {BLIND: _what_is_blind, NO_DATA: _what_is_missing}.get(occasion.rule.metric, _what_is_slow)(occasion, words)
+    lasted = words.duration(occasion.lasted)
+    template = {"opened": words.opened, "reminder": words.reminder, "closed": words.closed}[occasion.kind]
+    return template.format(severity=severity, what=what, lasted=lasted)
 
 
-def _subject(occasion: Occasion) -> str:
-    severity = _SEVERITIES.get(occasion.rule.severity, occasion.rule.severity)
-    what = _what_is_blind(occasion) if occasion.rule.metric == BLIND else _what_is_slow(occasion)
-    match occasion.kind:
-        case "opened":
-            return f"[报警][{severity}] {what}"
-        case "reminder":
-            return f"[提醒][{severity}] {what}，已持续 {duration(occasion.lasted)}"
-        case "closed":
-            return f"[恢复] {what}，持续 {duration(occasion.lasted)}"
-
-
-def _what_is_blind(occasion: Occasion) -> str:
+def _what_is_blind(occasion: Occasion, words: Words) -> str:
     if occasion.kind == "closed":
-        return "又能看到调用日志"
+        return words.blind_closed
     lag = occasion.rows[0].value
-    return "看不到调用日志：" + ("日志查询不可用" if lag is None else f"日志延迟 {duration(timedelta(seconds=lag))}")
+    late = words.blind_late.format(lag=words.duration(timedelta(seconds=lag or 0)))
+    return words.blind.format(why=words.blind_down if lag is None else late)
 
 
-def _what_is_slow(occasion: Occasion) -> str:
-    words, unit = _METRICS[occasion.rule.metric]
-    window = duration(occasion.end - occasion.start).replace(" ", "")
-    worst = max(occasion.rows, key=lambda row: row.value or 0)
-    over = "不再超" if occasion.kind == "closed" else "超"
-    limit = f"{window}{words}{over} {_number(occasion.rule.threshold)}{unit}"
-    return (
-        f"{len(occasion.rows)} 个API {limit} (最高 {_plain(worst.api_name)[:_MAX_NAME]} {_number(worst.value)}{unit})"
+def _what_is_missing(occasion: Occasion, words: Words) -> str:
+    row = occasion.rows[0]
+    return (words.few_closed if occasion.kind == "closed" else words.few).format(
+        api=words.all_calls if row.api_name is None else plain(row.api_name)[:MAX_NAME],
+        window=_window(occasion, words),
+        value=number(row.value),
+        limit=number(occasion.rule.threshold),
     )
 
 
-def _facts(occasion: Occasion, zone: ZoneInfo) -> list[tuple[str, str]]:
+def _what_is_slow(occasion: Occasion, words: Words) -> str:
+    metric, unit = words.metrics[occasion.rule.metric]
+    worst = max(occasion.rows, key=lambda row: row.value or 0)
+    is_one, is_closed = len(occasion.rows) == 1, occasion.kind == "closed"
+    template = (
+        (words.slow_closed_one if is_one else words.slow_closed)
+        if is_closed
+        else words.slow_one
+        if is_one
+        else words.slow
+    )
+    return template.format(
+        count=len(occasion.rows),
+        window=_window(occasion, words),
+        metric=metric,
+        unit=unit,
+        limit=number(occasion.rule.threshold),
+        worst=plain(worst.api_name)[:MAX_NAME],
+        value=number(worst.value),
+    )
+
+
+def _window(occasion: Occasion, words: Words) -> str:
+    length = words.duration(occasion.end - occasion.start)
+    return length.replace(" ", "") if words.html_lang.startswith("zh") else length
+
+
+def _facts(occasion: Occasion, words: Words, zone: ZoneInfo) -> list[tuple[str, str]]:
     rule = occasion.rule
-    facts = [("窗口", f"{_time(occasion.start, zone)} 至 {_time(occasion.end, zone)}")]
+    start, end = clock_time(occasion.start, zone), clock_time(occasion.end, zone)
+    facts = [(words.window, words.between.format(start=start, end=end))]
+    metric, unit = words.metrics.get(rule.metric, ("", ""))
+    template = {BLIND: words.rule_blind, NO_DATA: words.rule_few}.get(rule.metric, words.rule_over)
+    rule_text = template.format(
+        name=rule.name,
+        scope=words.all_apis if rule.api_name is None else plain(rule.api_name),
+        metric=metric,
+        limit=number(rule.threshold),
+        unit=unit,
+        min_calls=rule.min_calls,
+    )
+    facts.append((words.rule, rule_text))
     if rule.metric == BLIND:
-        facts.append(("规则", f"{rule.name}：日志延迟超过 {_number(rule.threshold)} 秒，或日志查询不可用"))
-        facts.extend(("原因", _plain(row.detail)) for row in occasion.rows if row.detail)
-        facts.append(("影响", "在此期间无法判断各 API 是否正常" if occasion.kind != "closed" else "已恢复判断"))
-    else:
-        words, unit = _METRICS[rule.metric]
-        scope = "所有 API" if rule.api_name is None else _plain(rule.api_name)
-        facts.append(
-            (
-                "规则",
-                f"{rule.name}：{scope} {words} > {_number(rule.threshold)}{unit}，窗口内至少 {rule.min_calls} 次调用",
-            )
-        )
-    facts.append(("收件人", ", ".join(rule.recipients)))
+        facts += [(words.reason, plain(row.detail)) for row in occasion.rows if row.detail]
+        facts.append((words.effect, words.effect_closed if occasion.kind == "closed" else words.effect_open))
+    for name, top in ((words.apps, occasion.affected.apps), (words.vendors, occasion.affected.vendors)):
+        facts += [(name, ", ".join(f"{plain(who)} ({calls})" for who, calls in top[:MAX_TOP]))] if top else []
+    facts.append((words.recipients, ", ".join(recipient.address for recipient in rule.recipients)))
     return facts
 
 
-def _links(occasion: Occasion, zone: ZoneInfo, console_url: str) -> list[tuple[str, str]]:
-    window = {"from": occasion.start.astimezone(zone).isoformat(), "to": occasion.end.astimezone(zone).isoformat()}
-    apis = [row.api_name for row in occasion.rows if row.api_name is not None]
-    condition = {"api_name": apis[0]} if len(apis) == 1 else {}
-    return [
-        ("日志搜索", f"{console_url}/logs?{urlencode({**condition, **window})}"),
-        ("报警事件", f"{console_url}/alerts"),
-    ]
+def _links(occasion: Occasion, words: Words, zone: ZoneInfo, console_url: str) -> list[tuple[str, str]]:
+    links = [(words.runbook, occasion.rule.runbook_url)] if occasion.rule.runbook_url else []
+    if not console_url:
+        return links
+    alert = f"{console_url}/alerts/{occasion.event_id}" if occasion.event_id else f"{console_url}/alerts"
+    links.append((words.event_page, alert))
+    if occasion.rule.metric != BLIND:
+        window = {"from": occasion.start.astimezone(zone).isoformat(), "to": occasion.end.astimezone(zone).isoformat()}
+        apis = [row.api_name for row in occasion.rows if row.api_name is not None]
+        condition = {"api_name": apis[0]} if len(apis) == 1 else {}
+        if occasion.rule.metric == "error_rate":
+            condition["error"] = "any"
+        links.append((words.log_search, f"{console_url}/logs?{urlencode({**condition, **window})}"))
+    if occasion.event_id and occasion.kind != "closed":
+        links.append((words.silence, f"{alert}?silence=60"))
+    return links
 
 
-def _head(occasion: Occasion) -> tuple[str, ...]:
-    words, unit = _METRICS[occasion.rule.metric]
-    return ("API", f"{'曾最高' if occasion.kind == 'closed' else words} ({unit})", "P95 (ms)", "次数", "错误率", "说明")
+def _table(occasion: Occasion, words: Words) -> Table:
+    metric, unit = words.metrics[occasion.rule.metric]
+    metric = words.worst if occasion.kind == "closed" else metric
+    head = tuple(cell.format(metric=metric, unit=unit.strip()) for cell in words.table)
+    return Table(head=head, rows=tuple(_cells(occasion, row, words) for row in occasion.rows))
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(occasion: Occasion, row: Row, words: Words) -> tuple[str, ...]:
     errors = "-" if not row.calls or row.errors is None else f"{100 * row.errors / row.calls:.1f}%"
     calls = "-" if row.calls is None else str(row.calls)
-    return _plain(row.api_name), _number(row.value), _number(row.p95_ms), calls, errors, row.note
+    change = "-"
+    if row.before and row.value is not None:
+        ratio = row.value / row.before
+        change = f"×{ratio:.0f}" if ratio >= MUCH else f"{100 * (ratio - 1):+.0f}%"
+    note = words.is_new
+    if row.age is not None:
+        note = (words.lasted if occasion.kind == "closed" else words.lasting).format(lasted=words.duration(row.age))
+    if row.ends_without_calls:
+        note += words.no_calls
+    limit = number(occasion.rule.threshold)
+    return plain(row.api_name), number(row.value), number(row.p95_ms), calls, errors, limit, change, note
 
 
-def _text(occasion: Occasion, subject: str, facts: Sequence[tuple[str, str]], links: Sequence[tuple[str, str]]) -> str:
-    lines = [subject, "", *(f"{name}：{value}" for name, value in facts)]
-    if occasion.rule.metric != BLIND:
-        lines += ["", " | ".join(_head(occasion)), *(" | ".join(_cells(row)) for row in occasion.rows[:MAX_ROWS])]
-        lines += [more] if (more := _more(occasion)) else []
-    if links:
-        lines += ["", *(f"{name}：{url}" for name, url in links)]
-    return "\n".join([*lines, "", _FOOTER, ""])
-
-
-def _html(occasion: Occasion, subject: str, facts: Sequence[tuple[str, str]], links: Sequence[tuple[str, str]]) -> str:
-    parts = [f'<h2 style="font-size:16px">{html.escape(subject)}</h2>']
-    parts += [f"<p>{html.escape(name)}：{html.escape(value)}</p>" for name, value in facts]
-    if occasion.rule.metric != BLIND:
-        head = "".join(f'<th style="{_CELL};text-align:left">{html.escape(cell)}</th>' for cell in _head(occasion))
-        body = "".join(
-            "<tr>" + "".join(f'<td style="{_CELL}">{html.escape(cell)}</td>' for cell in _cells(row)) + "</tr>"
-            for row in occasion.rows[:MAX_ROWS]
-        )
-        parts.append(f'<table style="border-collapse:collapse"><tr>{head}</tr>{body}</table>')
-        parts += [f"<p>{more}</p>"] if (more := _more(occasion)) else []
-    parts += [f'<p><a href="{html.escape(url)}">{html.escape(name)}</a></p>' for name, url in links]
-    parts.append(f'<p style="color:#666">{_FOOTER}</p>')
-    return f'<!doctype html><html lang="zh-CN"><body style="font-family:sans-serif">{"".join(parts)}</body></html>'
-
-
-_FOOTER = "本邮件由 Pailou 监控自动发出，请勿回复；不想再收到，请联系管理员把您从规则的收件人中移除。"
-
-
-def _more(occasion: Occasion) -> str:
-    hidden = len(occasion.rows) - MAX_ROWS
-    return f"另有 {hidden} 个 API 未列出" if hidden > 0 else ""
-
-
-def _plain(name: str | None) -> str:
-    return _CONTROL.sub(" ", name or "-")
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}".removesuffix(".0")
-
-
-def _time(moment: datetime, zone: ZoneInfo) -> str:
-    local = moment.astimezone(zone).isoformat(sep=" ", timespec="seconds")
-    return f"{local[:19]} {local[19:]}"
+def _slowest(occasion: Occasion, words: Words, zone: ZoneInfo) -> Table:
+    return Table(
+        title=words.slowest,
+        head=words.slowest_table,
+        rows=tuple(
+            (
+                clock_time(datetime.fromtimestamp(call.receiveTime / 1000, zone), zone)[:19],
+                plain(call.requestId),
+                plain(call.apiName),
+                plain(call.appkey),
+                "-" if call.venderId is None else str(call.venderId),
+                str(call.platformRepTime),
+                plain(call.errorCode),
+            )
+            for call in occasion.affected.calls[:MAX_SLOWEST]
+        ),
+    )

@@ -1,4 +1,4 @@
-"""Whose turn is it? Of many monitors one judges a minute; a dead one's minutes are judged by the next.
+"""Whose turn is it? Of many monitors one judges a window; a dead one's windows are judged by the next.
 
 The lock only saves work. Without Redis every monitor tries, and the database lets one through.
 """
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Literal
 
-from monitor.repository.minutes import last_minute
 from monitor.repository.rules import seed_rule
+from monitor.repository.windows import last_window
 from monitor.service.evaluation import Evaluation
 from monitor.service.first_rules import first_rules
 from monitor.service.metrics import MonitorMetrics
@@ -22,16 +22,16 @@ from openplatform.sql import Database
 log = logging.getLogger(__name__)
 
 LOCK = "monitor"
-CATCH_UP_MINUTES = 15
-"""How many missed minutes are judged late: three times the usual window. What is older is no alarm any more but history."""
-RETRY_S = 5.0
-"""With the lock's 30 s, a dead leader's minute is judged at most 35 s later."""
+CATCH_UP = 15
+"""How many missed ticks are judged late: three times the usual window. What is older is no alarm any more but history."""
+RETRIES_PER_LOCK = 6
+"""Of the lock's 30 s every 5: a dead leader's window is judged at most 35 s later."""
 
 Result = Literal["evaluated", "blind", "already", "ahead", "failed"]
 
 
 class Watch:
-    """Runs once a minute in every monitor."""
+    """Runs at every tick, once a minute, in every monitor."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Watch:
         metrics: MonitorMetrics,
         settings: MonitorSettings,
         *,
-        retry_s: float = RETRY_S,
+        retry_s: float | None = None,
     ) -> None:
         self._database = database
         self._lock = lock
@@ -50,7 +50,7 @@ class Watch:
         self._clock = clock
         self._metrics = metrics
         self._settings = settings
-        self._retry_s = retry_s
+        self._retry_s = settings.lock_s / RETRIES_PER_LOCK if retry_s is None else retry_s
         self._has_rules = False
 
     async def seed(self) -> None:
@@ -60,28 +60,29 @@ class Watch:
         self._has_rules = True
 
     async def tick(self) -> Result:
-        """Sees to it that the current minute is judged, by this monitor or another; ends before the next minute does."""
-        minute = int(self._clock.now() // 60)
+        """Sees to it that the window that ended last is judged, by this monitor or another; ends before the next tick comes."""
+        every_s = self._settings.every_s
+        ended_s = int(self._clock.now() // every_s * every_s)
         try:
-            result = await self._see_to(minute)
+            result = await self._see_to(ended_s)
         except PlatformUnavailable as error:
-            log.warning("minute %d is not judged here: %s", minute, error.sub_msg)
+            log.warning("the window to %d is not judged here: %s", ended_s, error.sub_msg)
             result = "failed"
         except Exception:
-            log.exception("minute %d is not judged here, by a fault", minute)
+            log.exception("the window to %d is not judged here, by a fault", ended_s)
             result = "failed"
         self._metrics.runs.labels(result).inc()
         self._metrics.leader.set(result in ("evaluated", "blind"))
         return result
 
-    async def _see_to(self, minute: int) -> Result:
+    async def _see_to(self, ended_s: int) -> Result:
         if not self._has_rules:
             await self.seed()
         while True:
-            last = await last_minute(self._database)
-            if last >= minute:
-                if last > minute + 1:
-                    log.error("minute %d was judged before its time: the clocks of monitors differ", last)
+            last = await last_window(self._database)
+            if last >= ended_s:
+                if last > ended_s + self._settings.every_s:
+                    log.error("the window to %d was judged before its time: the clocks of monitors differ", last)
                     return "ahead"
                 return "already"
             async with AsyncExitStack() as stack:
@@ -89,19 +90,21 @@ class Watch:
                     lease = await stack.enter_async_context(self._lock.hold(LOCK))
                 except PlatformUnavailable as error:
                     log.warning("no lock (%s): judging without it", error.sub_msg)
-                    return await self._judge_through(minute, last, lambda: True)
+                    return await self._judge_through(ended_s, last, lambda: True)
                 if lease is not None:
-                    return await self._judge_through(minute, last, lease.is_held)
-            if self._clock.now() + self._retry_s >= (minute + 1) * 60:
+                    return await self._judge_through(ended_s, last, lease.is_held)
+            if self._clock.now() + self._retry_s >= ended_s + self._settings.every_s:
                 return "already"  # its owner is at it still, or the next tick catches up
             await asyncio.sleep(self._retry_s)
 
-    async def _judge_through(self, minute: int, last: int, is_held: Callable[[], bool]) -> Result:
-        first = max(last + 1, minute - CATCH_UP_MINUTES) if last else minute
+    async def _judge_through(self, ended_s: int, last: int, is_held: Callable[[], bool]) -> Result:
+        every_s = self._settings.every_s
+        # `last` may be off the grid: ticks were of another length then.
+        first = max(last // every_s * every_s + every_s, ended_s - CATCH_UP * every_s) if last else ended_s
         result: Result = "already"
-        for each in range(first, minute + 1):
+        for each in range(first, ended_s + 1, every_s):
             if not is_held():
-                log.warning("the lock was lost before minute %d", each)
+                log.warning("the lock was lost before the window to %d", each)
                 break
             result = await self._evaluation.evaluate(each)
         return result

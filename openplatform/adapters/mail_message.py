@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import EmailPolicy
 
-from openplatform.errors import SettingsError, StoreRejected
+from openplatform.errors import AddressRefused, SettingsError, StoreRejected
 from openplatform.records import MAIL_ADDRESS, MAIL_SENDER, Mail
 
 MAX_SUBJECT = 200
@@ -18,10 +18,10 @@ def build_message(mail: Mail, sender: str, policy: "EmailPolicy[EmailMessage]", 
     """The message: plain text, and HTML beside it where the mail has some.
 
     cte: the parts' Content-Transfer-Encoding. Control characters and line breaks in the subject become one space, so that an API
-    name can add no header; an address or id that is none raises StoreRejected: it would be refused at every attempt.
+    name can add no header; an address that is none raises AddressRefused, an id that is none StoreRejected: every attempt would fail.
     """
     if not MAIL_ADDRESS.fullmatch(mail.to):
-        raise StoreRejected(f"{mail.to!r} is no mail address")
+        raise AddressRefused(f"{mail.to!r} is no mail address")
     for message_id in (mail.message_id, mail.thread_id):
         if message_id is not None and not _MESSAGE_ID.fullmatch(message_id):
             raise StoreRejected(f"{message_id!r} is no message id")

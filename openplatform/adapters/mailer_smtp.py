@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import aiosmtplib
 
 from openplatform.adapters.mail_message import build_message, checked_sender
-from openplatform.errors import PLATFORM_UNAVAILABLE, SettingsError, StoreRejected
+from openplatform.errors import PLATFORM_UNAVAILABLE, AddressRefused, SettingsError, StoreRejected
 from openplatform.records import Mail
 
 DEADLINE_S = 10.0
@@ -23,8 +23,9 @@ class SmtpMailer:
     """url: `smtp+starttls://user:password@host:587`, `smtps://user:password@host:465` or `smtp://host:25`.
 
     `?ca_file=/path.pem` trusts that certificate in place of the system's. STARTTLS that the server does not offer is a failure,
-    never a plain connection; a login without TLS is refused by SettingsError. A refusal of the recipient or of the message (5xx)
-    raises StoreRejected; everything else (also a refused login or sender: that is ours to mend) PlatformUnavailable.
+    never a plain connection; a login without TLS is refused by SettingsError. A refusal of the recipient (5xx) raises
+    AddressRefused, one of the message StoreRejected; everything else (also a refused login or sender: that is ours to mend)
+    PlatformUnavailable.
     """
 
     def __init__(self, url: str, *, sender: str, deadline_s: float = DEADLINE_S) -> None:
@@ -60,9 +61,9 @@ class SmtpMailer:
                 await self._greet(client)
                 await client.sendmail(self._envelope_sender, [mail.to], message)
         except aiosmtplib.SMTPRecipientsRefused as error:
-            raise _refusal(error.recipients[0].code, error.recipients[0].message) from error
+            raise _refusal(error.recipients[0].code, error.recipients[0].message, AddressRefused) from error
         except aiosmtplib.SMTPDataError as error:
-            raise _refusal(error.code, error.message) from error
+            raise _refusal(error.code, error.message, StoreRejected) from error
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             raise PLATFORM_UNAVAILABLE(f"mail server: {type(error).__name__}: {str(error)[:200]}") from error
         finally:
@@ -88,9 +89,9 @@ async def _hang_up(client: aiosmtplib.SMTP) -> None:
         await asyncio.sleep(0)
 
 
-def _refusal(code: int, text: str) -> Exception:
+def _refusal(code: int, text: str, kind: type[StoreRejected]) -> Exception:
     if 500 <= code < 600:
-        return StoreRejected(f"{code} {text}"[:200])
+        return kind(f"{code} {text}"[:200])
     return PLATFORM_UNAVAILABLE(f"mail server: {code} {text}"[:200])
 
 

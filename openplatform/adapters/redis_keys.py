@@ -2,11 +2,11 @@
 
 | key | type | lifetime | writer | reader |
 |---|---|---|---|---|
-| pailou:{adm}:app:<app_key> | hash: an app's day count, 61 one-second buckets | 2 days from a day's first call | gateway | gateway, admin |
+| pailou:{adm}:app:<app_key> | hash: an app's day count, 61 buckets | 2 days from a day's first call | gateway | gateway, admin, monitor |
 | pailou:{adm}:api:<API name> | hash: the same for an API with limits over all apps | 2 days from a day's first call | gateway | gateway |
 | pailou:{adm}:app-api:<app_key>:<API name> | hash: the same for a grant with limits | 2 days from a day's first call | gateway | gateway |
 | pailou:{adm}:sentinel | string: `run-id epoch`, missing = the counters are not complete | none | admin | gateway, admin |
-| pailou:{adm}:counted | zset: counter's key → when it counted last, epoch s, to 10 s | 2 days by entry | gateway, admin | admin |
+| pailou:{adm}:counted | zset: counter's key → when it counted last, epoch s, to 10 s | 2 days by entry | gateway, admin | admin, monitor |
 | pailou:{adm}:balance:<customer id> | hash: money, seq (newest ledger row in it), pending, fen | none | admin, gateway | gateway, admin |
 | pailou:{adm}:pending:<customer id> | hash: request id → `price expiry`, expiry 0 = settled | none | gateway | admin |
 | pailou:{adm}:pending-expiry | zset: `customer request` → expiry of reservations, epoch s | none | gateway | admin |
@@ -16,7 +16,7 @@
 | pailou:{cat}:changes | zset: `kind:key` of apps, routes, params → number of its latest change | none | admin | gateway |
 | pailou:{cat}:session-changes | zset: token hash → number of its latest change, the last 100,000 | none | admin | gateway |
 | pailou:{cat}:rows | hash: `kind:key` → outbox version | none | admin | admin |
-| pailou:{cat}:app, :route, :param | hash: key → record as JSON | none | admin | gateway |
+| pailou:{cat}:app, :route, :param | hash: key → record as JSON | none | admin | gateway, monitor |
 | pailou:session:<token hash> | string: `version AccessToken-as-JSON`, `version ` = revoked | 1 day after it expires | admin | gateway |
 | pailou:cache:{<hash>}:answer | string: a service's answer | the API's cache_ttl_s + PAILOU_CACHE_STALE_S | gateway | gateway |
 | pailou:cache:{<hash>}:asked | string: request id that asks the service | the API's timeout + 1 s | gateway | gateway |

@@ -19,6 +19,8 @@ from openplatform.records.catalogue import (
 )
 from openplatform.records.instances import Instance
 from openplatform.records.limits import (
+    AppUse,
+    AppUses,
     BalanceState,
     Charge,
     CounterState,
@@ -40,6 +42,8 @@ __all__ = [
     "ApiStats",
     "App",
     "AppKey",
+    "AppUse",
+    "AppUses",
     "BalanceState",
     "BreakerRules",
     "CacheFind",

@@ -122,3 +122,20 @@ class CounterStates(Record, frozen=True, kw_only=True):
 
     taken_at_s: int
     states: tuple[CounterState, ...]
+
+
+class AppUse(Record, frozen=True, kw_only=True):
+    """How much of its day an app has used. day: yyyymmdd in the platform's zone; daily_limit: calls, 0 = none allowed."""
+
+    app_key: str
+    app_name: str
+    day: str
+    day_used: int
+    daily_limit: int
+
+
+class AppUses(Record, frozen=True, kw_only=True):
+    """Uses that were read together. taken_at_s: the store's clock, epoch s: ask for what moved since then next time."""
+
+    taken_at_s: int
+    uses: tuple[AppUse, ...]

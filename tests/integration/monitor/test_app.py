@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from monitor import app as monitor_app
-from monitor.job import minute_trigger, running_jobs
-from monitor.repository.minutes import last_minute
+from monitor.job import running_jobs, tick_trigger
+from monitor.repository.windows import last_window
 from monitor.settings import MonitorSettings
 from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
@@ -84,6 +84,7 @@ async def test_a_monitor_without_logs_says_so_by_mail_and_to_whoever_asks(monito
     assert [(rule["name"], rule["metric"], rule["threshold"]) for rule in rules] == [
         ("default", "mean_ms", 1000),
         ("blind", "blind", 120),
+        ("quota", "quota", 70),
     ]
     mails = (await monitor.http.get("/mails", params={"state": "sent"}, headers=KEY)).json()
     assert mails["total"] == 2
@@ -99,7 +100,7 @@ async def test_pages_are_newest_first(monitor: Monitor) -> None:
     """total counts all; a page beyond the end is empty."""
     clock = TurnedClock()
     slow = {START: ["a"], START + 1: ["a", "b"], START + 2: ["a", "b", "c"]}
-    statistics = WrittenStatistics(lambda minute: dict.fromkeys(slow[minute], 2000.0))
+    statistics = WrittenStatistics(lambda minute: dict.fromkeys(slow.get(minute, []), 2000.0))
     judge = watch(monitor.resources.database, EverybodyHolds(), statistics, clock)
     for minute in slow:
         clock.turn_to(minute)
@@ -146,10 +147,10 @@ async def test_only_services_are_answered(monitor: Monitor, path: str) -> None:
 async def test_an_unmigrated_database_is_not_ready(monitor: Monitor) -> None:
     """/readyz names what is wrong."""
     async with monitor.resources.database.begin() as connection:
-        await connection.exec_driver_sql("DROP TABLE evaluated_minute")
+        await connection.exec_driver_sql("DROP TABLE evaluated_window")
     answer = await monitor.http.get("/readyz")
     assert answer.status_code == 503
-    assert "evaluated_minute" in answer.json()["checks"]["database"]
+    assert "evaluated_window" in answer.json()["checks"]["database"]
 
 
 async def test_the_whole_process_registers_and_leaves(
@@ -186,7 +187,7 @@ async def test_the_tick_comes_by_the_clock_and_mails_leave_by_themselves(databas
             return len(mailer.mails) == 2
 
         await eventually(all_mails_left)
-    assert await last_minute(database) > START
+    assert await last_window(database) > START
 
 
 async def test_stopping_in_the_middle_of_a_tick_gives_the_lock_back(database: Database, clean_redis_url: str) -> None:
@@ -205,7 +206,7 @@ async def test_stopping_in_the_middle_of_a_tick_gives_the_lock_back(database: Da
         soon = (int(time.time()) + 2) % 60
         async with running_jobs(judge, delivery(database, KeptMails(), clock), delay_s=soon):
             await asleep.wait()
-        assert await last_minute(database) == 0
+        assert await last_window(database) == 0
         async with lock.hold("monitor") as lease:
             assert lease is not None
 
@@ -232,6 +233,9 @@ async def test_a_mail_in_transit_is_awaited_when_the_monitor_stops(database: Dat
 
 def test_every_minute_has_its_tick() -> None:
     """Over midnight too, at the second that the settings say."""
-    trigger, fired = minute_trigger(5), datetime.datetime(2026, 11, 22, 23, 58, 30, tzinfo=datetime.UTC)
-    times = [fired := trigger.get_next_fire_time(fired, fired) for _ in range(4)]
-    assert [f"{moment:%H:%M:%S}" for moment in times] == ["23:59:05", "00:00:05", "00:01:05", "00:02:05"]
+    trigger, now = tick_trigger(60, 5), datetime.datetime(2026, 11, 22, 23, 58, 30, tzinfo=datetime.UTC)
+    fired, times = None, []
+    for _ in range(4):
+        fired = trigger.get_next_fire_time(fired, fired or now)
+        times.append(f"{fired:%H:%M:%S}")
+    assert times == ["23:59:05", "00:00:05", "00:01:05", "00:02:05"]

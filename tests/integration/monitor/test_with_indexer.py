@@ -57,4 +57,7 @@ async def test_slow_calls_in_the_log_store_raise_one_alert(database: Database, t
     assert await kinds(database) == [("opened", 0)]
     mail = (await outbox(database))[0]
     assert mail.subject == "[报警][严重] 1 个API 5分钟平均响应超 1000ms (最高 open.order.get 2315ms)"
-    assert " | 3 | 33.3% | 新" in mail.body_text
+    assert "open.order.get-3 | open.order.get | a | 1 | 3945 | 0" in mail.body_text
+    assert "open.order.get-1 |" not in mail.body_text  # at the limit is not over it
+    assert "主要应用：a (2)" in mail.body_text
+    assert " | 3 | 33.3% | 1000 | ×2315 | 新" in mail.body_text

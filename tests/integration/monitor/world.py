@@ -11,16 +11,20 @@ import sqlalchemy as sa
 
 from monitor.clients import PipelineLag
 from monitor.repository.mails import OutboxMail
+from monitor.service.affected import CallStatistics
 from monitor.service.delivery import Delivery
-from monitor.service.evaluation import CallStatistics, Evaluation, Patience
+from monitor.service.evaluation import Evaluation
+from monitor.service.judgement import Patience
 from monitor.service.letters import Letterhead
 from monitor.service.metrics import MonitorMetrics
+from monitor.service.post import StormCap
+from monitor.service.quota import AppUsage
 from monitor.service.watch import Watch
 from monitor.settings import MonitorSettings
 from monitor.tables import alert_event, mail_outbox
-from openplatform.errors import REMOTE_CONNECTION_ERROR
+from openplatform.errors import PLATFORM_UNAVAILABLE, REMOTE_CONNECTION_ERROR
 from openplatform.ports import Clock, LeaderLock, Lease, Mailer
-from openplatform.records import ApiStats, Mail
+from openplatform.records import ApiStats, AppUse, AppUses, CallLog, Mail
 from openplatform.sql import Database
 from tests.unit.monitor.samples import stats
 
@@ -60,12 +64,19 @@ class WrittenStatistics:
     lag_s: float = 0.0
     is_down: bool = False
     windows: list[tuple[int, int]] = field(default_factory=list)
+    logs: list[CallLog] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
     before_answer: Callable[[], Any] | None = None
 
     async def stats(self, *, from_ms: int, to_ms: int) -> Sequence[ApiStats]:
         await self._answer()
         self.windows.append((from_ms, to_ms))
         return [stats(name, mean) for name, mean in self.mean_ms(to_ms // 60_000).items()]
+
+    async def calls(self, **conditions: Any) -> Sequence[CallLog]:
+        await self._answer()
+        self.asked.append(conditions)
+        return [log for log in self.logs if log.apiName == conditions["api_name"]]
 
     async def lag(self) -> PipelineLag:
         await self._answer()
@@ -77,6 +88,21 @@ class WrittenStatistics:
             await self.before_answer()
         if self.is_down:
             raise REMOTE_CONNECTION_ERROR("log-indexer could not be reached")
+
+
+@dataclass
+class WrittenUsage:
+    """Plays AppUsage."""
+
+    uses: list[AppUse] = field(default_factory=list)
+    is_down: bool = False
+    asked_since: list[int] = field(default_factory=list)
+
+    async def moved(self, since_s: int) -> AppUses:
+        self.asked_since.append(since_s)
+        if self.is_down:
+            raise PLATFORM_UNAVAILABLE("Redis is down")
+        return AppUses(taken_at_s=START, uses=tuple(self.uses))
 
 
 class EverybodyHolds:
@@ -112,10 +138,24 @@ def settings(**changes: Any) -> MonitorSettings:
     return replace(SETTINGS, **changes)
 
 
-def evaluation(database: Database, statistics: CallStatistics, clock: Clock) -> Evaluation:
-    head = Letterhead(domain="pailou.example", zone=ZoneInfo("Asia/Shanghai"), console_url="")
-    patience = Patience(clean_windows=2, reminder_s=1800)
-    return Evaluation(database, statistics, clock, patience=patience, head=head)
+def evaluation(
+    database: Database,
+    statistics: CallStatistics,
+    clock: Clock,
+    *,
+    usage: AppUsage | None = None,
+    mails_per_hour: int = 1000,
+    console_url: str = "",
+) -> Evaluation:
+    return Evaluation(
+        database,
+        statistics,
+        usage or WrittenUsage(),
+        clock,
+        patience=Patience(clean_windows=2, reminder_s=1800),
+        head=Letterhead(domain="pailou.example", zone=ZoneInfo("Asia/Shanghai"), console_url=console_url),
+        cap=StormCap(mails=mails_per_hour, digest_s=1800),
+    )
 
 
 def watch(

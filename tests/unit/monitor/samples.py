@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.repository.events import AlertEvent
-from monitor.repository.rules import AlertRule
+from monitor.repository.rules import AlertRule, Recipient
 from openplatform.records import ApiStats
 
 NOON = datetime(2026, 11, 22, 0, 5, tzinfo=UTC)  # 08:05:00 in Shanghai: the end of a window
@@ -21,7 +21,7 @@ def rule(**changes: Any) -> AlertRule:
         window_s=300,
         min_calls=1,
         severity="critical",
-        recipients=("ops@pailou.example", "boss@pailou.example"),
+        recipients=(Recipient("ops@pailou.example"), Recipient("boss@pailou.example")),
         create_time=NOON,
         update_time=NOON,
     )

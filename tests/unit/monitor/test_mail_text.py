@@ -7,18 +7,29 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.service.mail_text import MAX_ROWS, Kind, MailText, Occasion, Row, compose, duration
+from monitor.service.mail_layout import MAX_ROWS, MailText
+from monitor.service.mail_text import Affected, Kind, Occasion, Row, compose
+from monitor.service.mail_words import EN, ZH
+from openplatform.records import CallLog
 from tests.unit.monitor.samples import NOON, rule
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def row(api_name: str | None = "open.order.get", value: float | None = 2315.0, **changes: Any) -> Row:
-    values: dict[str, Any] = {"p95_ms": 4100.25, "calls": 120, "errors": 2, "note": "新"}
+    values: dict[str, Any] = {"p95_ms": 4100.25, "calls": 120, "errors": 2}
     return Row(api_name=api_name, value=value, **(values | changes))
 
 
-def mail(kind: Kind, *rows: Row, console_url: str = "", minutes: int = 0, **rule_changes: Any) -> MailText:
+def mail(
+    kind: Kind,
+    *rows: Row,
+    console_url: str = "",
+    minutes: int = 0,
+    affected: Affected | None = None,
+    event_id: int = 0,
+    **rule_changes: Any,
+) -> MailText:
     occasion = Occasion(
         kind=kind,
         rule=rule(**rule_changes),
@@ -26,6 +37,8 @@ def mail(kind: Kind, *rows: Row, console_url: str = "", minutes: int = 0, **rule
         end=NOON,
         rows=rows or (row(),),
         lasted=timedelta(minutes=minutes),
+        affected=affected or Affected(),
+        event_id=event_id,
     )
     return compose(occasion, zone=SHANGHAI, console_url=console_url)
 
@@ -76,8 +89,8 @@ def test_the_window_stands_to_the_second_with_its_zone() -> None:
 def test_the_table_has_mean_p95_calls_and_errors() -> None:
     """The same cells in text and HTML."""
     text = mail("opened", row(), row("open.stock.get", 1001.0, errors=None, calls=None, p95_ms=None))
-    assert "open.order.get | 2315 | 4100.2 | 120 | 1.7% | 新" in text.text
-    assert "open.stock.get | 1001 | - | - | - | 新" in text.text
+    assert "open.order.get | 2315 | 4100.2 | 120 | 1.7% | 1000 | - | 新" in text.text
+    assert "open.stock.get | 1001 | - | - | - | 1000 | - | 新" in text.text
     for cell in ("2315", "4100.2", "120", "1.7%"):
         assert f">{cell}</td>" in text.html
 
@@ -126,8 +139,8 @@ def test_more_rows_than_anybody_reads_are_counted() -> None:
     text = mail("opened", *rows)
     assert text.subject.startswith("[报警][严重] 57 个API")
     assert text.text.count("api.") == MAX_ROWS + 1  # the rule's line names none, the subject's line one
-    assert "另有 7 个 API 未列出" in text.text
-    assert "另有 7 个 API 未列出" in text.html
+    assert "另有 7 行未列出" in text.text
+    assert "另有 7 行未列出" in text.html
 
 
 @pytest.mark.parametrize(
@@ -136,4 +149,59 @@ def test_more_rows_than_anybody_reads_are_counted() -> None:
 )
 def test_durations_are_words(seconds: int, words: str) -> None:
     """Down to what matters."""
-    assert duration(timedelta(seconds=seconds)) == words
+    assert ZH.duration(timedelta(seconds=seconds)) == words
+
+
+def test_english_durations_are_words_too() -> None:
+    """The same parts, in the other language."""
+    assert [EN.duration(timedelta(seconds=seconds)) for seconds in (50, 1020, 11_100)] == [
+        "50 s",
+        "17 min",
+        "3 h 5 min",
+    ]
+
+
+def test_missing_calls_and_their_return_have_their_subjects() -> None:
+    """An API, or all of them; no table: the subject says it all."""
+    few = mail("opened", row(value=2), metric="no_data", threshold=10, severity="warning")
+    assert few.subject == "[报警][警告] open.order.get 5分钟内仅 2 次调用 (应不少于 10 次)"
+    assert " | " not in few.text
+    assert mail("opened", row(None, 0), metric="no_data", threshold=1).subject.startswith(
+        "[报警][严重] 全部API 5分钟内仅 0 次"
+    )
+    assert mail("closed", row(value=2), metric="no_data", minutes=9).subject.endswith(
+        "又有调用 (曾最低 5分钟 2 次)，持续 9 分钟"
+    )
+
+
+def test_the_slowest_requests_and_whose_they_are_stand_in_the_mail() -> None:
+    """Five of them with their ids, and the three apps and merchants with most; hostile names stay text."""
+    calls = tuple(
+        CallLog(
+            requestId=f"id{n}", appkey="<b>app", servIP="127.0.0.1", venderId=100001, remoteIp="127.0.0.1",
+            apiName="open.order.get", platformRepTime=3000 - n, requestContent="{}", errorCode="0",
+            receiveTime=int(NOON.timestamp() * 1000),
+        )
+        for n in range(9)
+    )  # fmt: skip
+    affected = Affected(calls=calls, apps=(("<b>app", 9), ("b", 3), ("c", 2), ("d", 1)), vendors=(("100001", 9),))
+    text = mail("opened", affected=affected)
+    assert "2026-11-22 08:05:00 | id0 | open.order.get | <b>app | 100001 | 3000 | 0" in text.text
+    assert "id4" in text.text and "id5" not in text.text
+    assert "主要应用：<b>app (9), b (3), c (2)\n" in text.text
+    assert "主要商家：100001 (9)" in text.text
+    assert "<b>" not in text.html and "&lt;b&gt;app" in text.html
+
+
+def test_links_lead_to_the_alert_its_silence_and_the_runbook() -> None:
+    """A recovery offers no silence; a rule about errors searches for errors."""
+    opened = mail("opened", console_url="https://c.example", event_id=7, runbook_url="https://wiki.example/a?b&c")
+    for line in (
+        "处理手册：https://wiki.example/a?b&c",
+        "报警事件：https://c.example/alerts/7",
+        "https://c.example/alerts/7?silence=60",
+    ):
+        assert line in opened.text
+    assert "silence" not in mail("closed", console_url="https://c.example", event_id=7).text
+    assert "error=any" in mail("opened", console_url="https://c.example", metric="error_rate").text
+    assert "<img" not in opened.html and "<link" not in opened.html and "src=" not in opened.html
