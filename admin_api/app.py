@@ -19,6 +19,11 @@ from admin_api.access.endpoints.users import user_routes
 from admin_api.access.jobs import forget_old_logins
 from admin_api.access.repository.users import there_are_users
 from admin_api.access.service.users import make_first_administrator
+from admin_api.alerts.endpoints.alerts import alert_routes
+from admin_api.alerts.endpoints.rules import rule_routes
+from admin_api.alerts.service.alerts import Alerts
+from admin_api.alerts.service.monitor import MONITOR, Monitor
+from admin_api.alerts.service.rules import Rules
 from admin_api.analytics.endpoints import analytics_routes
 from admin_api.analytics.service import INDEXER, Analytics
 from admin_api.apis.endpoints.mappings import mapping_routes
@@ -111,7 +116,7 @@ async def open_resources(
     seal = Seal(settings.master_keys)
     pinned = {INDEXER: settings.indexer_addresses} if settings.indexer_addresses else {}
     if settings.monitor_addresses:
-        pinned["monitor"] = settings.monitor_addresses
+        pinned[MONITOR] = settings.monitor_addresses
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings.database_url))
         redis = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
@@ -233,6 +238,7 @@ def _api_routers(
 ) -> list[APIRouter]:
     database, zone = resources.database, settings.time_zone
     analytics = Analytics(database, resources.services)
+    monitor = Monitor(resources.services)
     return [
         account_routes(database, sessions, sign_in, resources.passwords, guard, zone),
         app_routes(database, resources.seal, resources.quota, zone),
@@ -246,6 +252,8 @@ def _api_routers(
         billing_routes(database, resources.accounts.in_redis, zone),
         param_routes(database, zone),
         analytics_routes(analytics, resources.ranking, resources.clock, zone),
+        rule_routes(Rules(monitor)),
+        alert_routes(Alerts(monitor)),
         user_routes(database, resources.passwords, zone),
         role_routes(database, zone),
         menu_routes(database, zone),

@@ -39,6 +39,8 @@ _TAGS = {
     "今日排行": "The most called APIs of a day.",
     "日志搜索": "Records of calls.",
     "API统计": "Calls, errors and times by API.",
+    "报警规则": "What the monitor watches, and whom it tells.",
+    "报警事件": "Alerts with their mails, acknowledgements and silences.",
     "用户": "Operators of this back office.",
     "角色": "Sets of menus whose permissions operators hold.",
     "菜单": "The tree of directories, menus and buttons that carries the permissions.",

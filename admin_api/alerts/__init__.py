@@ -1,0 +1,1 @@
+"""Alert rules, alerts, silences and their mails: what operators do with the monitor, which keeps them."""

@@ -1,0 +1,1 @@
+"""/alert-rules, /alerts, /alert-silences and /alert-mails."""

@@ -1,0 +1,1 @@
+"""Operators' work with the monitor: asked through its internal API, audited here."""
