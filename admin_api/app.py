@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
@@ -68,6 +67,7 @@ from openplatform.adapters.redis_client import open_redis
 from openplatform.addresses import parse_address
 from openplatform.errors import SettingsError
 from openplatform.lifetime import registered, running, this_instance
+from openplatform.metrics import CONTENT_TYPE_LATEST, exposition
 from openplatform.ports import (
     ApiRanking,
     CatalogWriter,
@@ -79,7 +79,7 @@ from openplatform.ports import (
 from openplatform.sealing import Seal
 from openplatform.service_client import ServiceClient, open_service_client
 from openplatform.sql import Database, open_database
-from openplatform.web import ServiceProcess, SystemClock, health_routes
+from openplatform.web import ServiceProcess, SystemClock, health_routes, metrics_source
 
 log = logging.getLogger(__name__)
 
@@ -271,10 +271,12 @@ def _machine_routes(resources: Resources) -> list[BaseRoute]:
     async def metrics(request: Request) -> Response:
         if not is_from_here(request):
             raise Problem(403, "not-local", "this path answers this machine only", "该地址仅限本机访问")
-        return Response(generate_latest(resources.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(await exposition(source), media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(request: Request) -> Response:
         return JSONResponse(request.app.openapi())
 
     # Redis is no reason to be unready: what operators change is kept, and they must see that it waits.
-    return [*health_routes({"database": database_answers}), Route("/metrics", metrics), Route(OPENAPI_PATH, openapi)]
+    checks = {"database": database_answers}
+    source = metrics_source(SERVICE_ID, checks, resources.metrics.registry)
+    return [*health_routes(checks), Route("/metrics", metrics), Route(OPENAPI_PATH, openapi)]

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -18,9 +18,8 @@ from gateway.clock_skew import ClockSkew
 from gateway.endpoint import GatewayEndpoint
 from gateway.front import FrontBounds, front_protocol, raise_descriptor_limit
 from gateway.front.lane import LANE
-from gateway.gate_metrics import budget_metrics, gate_metrics
 from gateway.guards import Guards
-from gateway.log_metrics import log_metrics
+from gateway.metric_sources import metric_source
 from gateway.metrics import GatewayMetrics
 from gateway.own_filters import load_own_filters
 from gateway.pipeline import build_batch, build_pipeline
@@ -44,7 +43,7 @@ from openplatform.adapters.sessions_redis import RedisSessionStore
 from openplatform.adapters.signatures_redis import RedisUsedSignatures
 from openplatform.adapters.store_time_redis import RedisStoreTime
 from openplatform.lifetime import draining, this_instance
-from openplatform.ports import CallLogPublisher
+from openplatform.metrics import CONTENT_TYPE_LATEST, Source, exposition, siblings
 from openplatform.sealing import Seal
 from openplatform.web import ServiceProcess, SystemClock, registered, running
 
@@ -125,10 +124,9 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         # Processes share one port: the node tells their beats apart.
         me = this_instance("gateway", settings.node, settings.port)
         await stack.enter_async_context(registered(directory, me))
-        metrics = GatewayMetrics()
         turn_end = TurnEnd(asyncio.get_running_loop())
         turn_end.before_leaving.append(logs.write_turn)
-        resources = Resources(
+        yield Resources(
             catalog=catalog,
             sessions=sessions,
             quota=RedisQuotaCounter(hot, clock, settings.time_zone, wire=wire),
@@ -144,20 +142,21 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
                 service_limit=settings.service_max_concurrency,
             ),
             logs=logs,
+            log_publisher=publisher,
             charges=charges,
-            metrics=metrics,
+            metrics=GatewayMetrics(),
             clock=clock,
             clock_skew=clock_skew,
             turn_end=turn_end,
             serv_ip=await _numeric(settings.advertise_host),
         )
-        _watch(metrics, resources, publisher)
-        yield resources
 
 
 def create_app(resources: Resources, settings: GatewaySettings) -> ASGIApp:
     """The gateway as an ASGI application over open resources. Raises SettingsError for a filter of one's own that is broken."""
     pipeline = build_pipeline(resources, settings, load_own_filters(resources, settings))
+    metrics = metric_source(resources)
+    siblings.answer_with(metrics)
     return GatewayEndpoint(
         pipeline,
         build_batch(pipeline, resources, settings),
@@ -167,9 +166,10 @@ def create_app(resources: Resources, settings: GatewaySettings) -> ASGIApp:
         probes={
             "/healthz": partial(_healthz),
             "/readyz": partial(_readyz, resources),
-            "/metrics": partial(_metrics, resources.metrics),
+            "/metrics": partial(_metrics, metrics),
         },
         turn_end=resources.turn_end,
+        sample_every=settings.sample_every,
     )
 
 
@@ -246,37 +246,8 @@ def _readyz(resources: Resources) -> tuple[int, str, bytes]:
     return (200 if ready else 503), "application/json", orjson.dumps(state)
 
 
-def _metrics(metrics: GatewayMetrics) -> tuple[int, str, bytes]:
-    return 200, "text/plain; version=0.0.4; charset=utf-8", metrics.render()
-
-
-def _watch(metrics: GatewayMetrics, r: Resources, publisher: CallLogPublisher) -> None:
-    gauges: dict[str, tuple[str, Callable[[], float]]] = {
-        "pailou_config_version": ("Version of the catalogue in force", lambda: r.catalog.version),
-        "pailou_clock_skew_seconds": ("This machine's clock minus Redis'", lambda: r.clock_skew.seconds),
-        "pailou_charge_buffer_entries": ("Charges the broker has not confirmed yet", lambda: r.charges.waiting),
-        "pailou_dependency_up_redis": ("1 while the catalogue can be refreshed", lambda: float(r.catalog.reachable)),
-    }
-    counters: dict[str, tuple[str, Callable[[], float]]] = {
-        "pailou_config_rejected": ("Changes of the catalogue that were refused", lambda: r.catalog.rejected_updates),
-        "pailou_cache_hits": ("Calls answered from the response cache", lambda: r.answers.hits),
-        "pailou_cache_misses": ("Calls whose answer was not in the response cache", lambda: r.answers.misses),
-        "pailou_cache_joined": ("Calls that waited for another call's answer", lambda: r.answers.joined),
-        "pailou_cache_stale": ("Answers past their time: a service failed", lambda: r.answers.stale_served),
-    }
-    charges = r.charges
-    counters |= {
-        "pailou_charges_sent": ("Charges that the broker confirmed", lambda: charges.kept.published),
-        "pailou_charges_dropped": ("Charges left to their reservations", lambda: charges.kept.dropped),
-        "pailou_charges_unsettled": ("Charges sent while Redis did not answer", lambda: charges.unsettled),
-        "pailou_prices_released": ("Calls with a price that were not charged", lambda: charges.given_back.published),
-    }
-    metrics.gauges, metrics.counters = gauges, counters
-    metrics.families = (
-        lambda: gate_metrics(r.guards.gates()),
-        lambda: budget_metrics(r.upstreams.budgets()),
-        lambda: log_metrics(r.logs, publisher.unroutable),
-    )
+async def _metrics(source: Source) -> tuple[int, str, bytes]:
+    return 200, CONTENT_TYPE_LATEST, await exposition(source)
 
 
 async def _numeric(host: str) -> str:

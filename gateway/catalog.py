@@ -17,6 +17,7 @@ import orjson
 
 from gateway.built_in_routes import built_in_routes
 from gateway.guards import Guard
+from gateway.metrics import Tally
 from openplatform.addresses import lies_in, parse_network
 from openplatform.errors import INVALID_ARGUMENT, MISSING_ARGUMENT, CatalogInvalid, PlatformUnavailable, SettingsError
 from openplatform.parameter_schema import ParameterSchema, SchemaInvalid
@@ -72,14 +73,14 @@ class RouteEntry:
     """A route with everything about it that can be worked out before a call comes; most of it at the first call.
 
     Of 100,000 routes few are ever called, and what is worked out takes as much memory as the route itself. fallback: answered
-    while a breaker is open, b"" = nothing; guard: set by the first call; cache_salt: what kept answers of this
+    while a breaker is open, b"" = nothing; guard, tally: set by the first call; cache_salt: what kept answers of this
     route, as it is configured, are told apart by, b"" = they are not kept. Raises CatalogInvalid for a fallback that is no JSON
     object.
     """
 
     __slots__ = (
         "_literals", "_names", "_platform_prefix", "_schema", "built_in", "cache_salt", "fallback", "guard", "has_schema",
-        "path_names", "root", "route", "timeout_s",
+        "path_names", "root", "route", "tally", "timeout_s",
     )  # fmt: skip
 
     cache_salt: bytes
@@ -97,6 +98,7 @@ class RouteEntry:
         self.built_in = built_in
         self.fallback = _json_object(route) if route.fallback_body else b""
         self.guard: Guard | None = None
+        self.tally: Tally | None = None
         self.has_schema = bool(route.request_schema) and not built_in
         self._schema: ParameterSchema | SchemaInvalid | None = None
         self._platform_prefix = platform_prefix

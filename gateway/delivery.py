@@ -45,6 +45,8 @@ class Delivery(Generic[B]):
         self._full = asyncio.Event()
         self._slots = asyncio.Semaphore(BATCHES_UNDER_WAY)
         self._under_way: set[asyncio.Task[None]] = set()
+        self.is_heard = True
+        """False from an attempt that failed until one that was confirmed."""
         self.confirmed_batches = 0
         self.failed_attempts = 0
 
@@ -95,6 +97,7 @@ class Delivery(Generic[B]):
                 await self._send(batch)
             except PlatformUnavailable as error:
                 self.failed_attempts += 1
+                self.is_heard = False
                 if pause_s == FIRST_PAUSE_S:
                     log.warning("%s wait for their way: %s", self._what, error.sub_msg)
                 await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))  # noqa: S311  # jitter, no secret
@@ -105,6 +108,7 @@ class Delivery(Generic[B]):
                 raise
             else:
                 self.confirmed_batches += 1
+                self.is_heard = True
                 self._source.settle(batch, is_confirmed=True)
                 return
 

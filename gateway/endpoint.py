@@ -16,8 +16,10 @@ from openplatform.env import Network
 from openplatform.ports import Clock
 from openplatform.protocol import SEPARATOR
 
-Probe = Callable[[], tuple[int, str, bytes]]
-"""Answers a probe path: status, content type, body."""
+Probed = tuple[int, str, bytes]
+"""Status, content type, body."""
+Probe = Callable[[], Probed | Awaitable[Probed]]
+"""Answers a probe path."""
 
 C = TypeVar("C", bound=Call)
 Headers = list[tuple[bytes, bytes]]
@@ -60,8 +62,9 @@ class GatewayEndpoint:
         trusted_proxies: tuple[Network, ...],
         probes: dict[str, Probe],
         turn_end: TurnEnd,
+        sample_every: int,
     ) -> None:
-        """turn_end: how a front that knows of it lets answers leave."""
+        """turn_end: how a front that knows of it lets answers leave; sample_every: one call of so many gets its stages timed."""
         self.turn_end = turn_end
         self._pipeline = pipeline
         self._batch_pipeline = batch_pipeline
@@ -70,6 +73,7 @@ class GatewayEndpoint:
         self._trusted = trusted_proxies
         self._probes = probes
         self._ids = RequestIds()
+        self._sample_every = self._until_sample = sample_every
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -147,7 +151,7 @@ class GatewayEndpoint:
                 accepts_gzip = b"gzip" in value and _GZIP_REFUSED.search(value) is None
             elif name == b"x-forwarded-for":
                 forwarded = value.decode("latin-1")
-        return kind(
+        call = kind(
             request_id=self._ids.next(),
             http_method=method,
             query=query,
@@ -159,12 +163,18 @@ class GatewayEndpoint:
             accepts_gzip=accepts_gzip,
             too_large=too_large,
         )
+        self._until_sample -= 1
+        if not self._until_sample:
+            self._until_sample = self._sample_every
+            call.stamps = []
+        return call
 
     async def _answer_probe(self, path: str, scope: Scope, send: Send) -> None:
         if path != "/healthz" and not self._may_probe(scope):
             await _send(send, 403, b"text/plain;charset=utf-8", b"This path answers loopback and trusted peers only.\n")
             return
-        status, content_type, body = self._probes[path]()
+        answer = self._probes[path]()
+        status, content_type, body = answer if isinstance(answer, tuple) else await answer
         await _send(send, status, content_type.encode(), body)
 
     def _may_probe(self, scope: Scope) -> bool:

@@ -167,11 +167,12 @@ class Guards:
         guard.api.breaker.follow(route.breaker or self._rules)
         return guard
 
-    def gates(self) -> Iterator[Gate]:
-        """Of every API and service that has been called."""
-        yield from list(self._services.values())
+    def gates(self) -> Iterator[tuple[str, str, Gate]]:
+        """Of every service and API that has been called: service_id, the API's name ("" = the service's own gate), the gate."""
+        for service in list(self._services.values()):
+            yield service.name, "", service
         for guard in list(self._guards.values()):
-            yield guard.api
+            yield guard.service.name, guard.api.name, guard.api
 
     def not_closed(self) -> dict[str, str]:
         """Breakers that hold calls back now: `api open.order.get` → `open: 20 of 20 calls failed, 0 were slow`."""

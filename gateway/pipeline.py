@@ -141,6 +141,7 @@ def build_pipeline(r: Resources, s: GatewaySettings, own: OwnFilters) -> Pipelin
                 fallback=r.local_quota if s.when_limits_unavailable == "local" else None,
                 processes=r.peers.count,
                 metrics=r.metrics,
+                clock=r.clock,
             ),
         ),
         routing=(
@@ -148,7 +149,7 @@ def build_pipeline(r: Resources, s: GatewaySettings, own: OwnFilters) -> Pipelin
             *own.routing,
             AnswerFromCache(r.answers),
             GuardReplay(r.signatures, window_s=s.timestamp_window_s),
-            InvokeService(r.upstreams, r.guards, internal_key=s.internal_keys[0]),
+            InvokeService(r.upstreams, r.guards, r.metrics, internal_key=s.internal_keys[0]),
             NoteAnswer(),
         ),
         post=(*own.post, RenderAnswer()),

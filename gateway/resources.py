@@ -15,7 +15,7 @@ from gateway.spool import LogSpool
 from gateway.turn_end import TurnEnd
 from gateway.upstream import Upstreams
 from openplatform.errors import PlatformUnavailable
-from openplatform.ports import Balances, Clock, QuotaCounter, ServiceDirectory, UsedSignatures
+from openplatform.ports import Balances, CallLogPublisher, Clock, QuotaCounter, ServiceDirectory, UsedSignatures
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class Resources:
     peers: Peers
     upstreams: Upstreams
     logs: LogSpool
+    log_publisher: CallLogPublisher
     guards: Guards
     charges: Charges
     metrics: GatewayMetrics

@@ -72,6 +72,7 @@ def create_app(resources: Resources, settings: IndexerSettings) -> ASGIApp:
     return service_app(
         IndexerEndpoints(resources.store, resources.progress).routes(),
         internal_keys=settings.internal_keys,
+        name=SERVICE_ID,
         checks={"queue": resources.queue.depth, "store": store_answers},
         metrics=resources.metrics.registry,
     )

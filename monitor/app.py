@@ -114,6 +114,7 @@ def create_app(resources: Resources, settings: MonitorSettings) -> ASGIApp:
             *MailEndpoints(database, clock, zone, shown).routes(),
         ],
         internal_keys=settings.internal_keys,
+        name=SERVICE_ID,
         checks={"database": database_answers},
         metrics=resources.metrics.registry,
     )

@@ -5,12 +5,12 @@ import hmac
 import ipaddress
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -25,6 +25,7 @@ from openplatform.lifetime import ServiceProcess as ServiceProcess  # every serv
 from openplatform.lifetime import draining
 from openplatform.lifetime import registered as registered
 from openplatform.lifetime import running as running
+from openplatform.metrics import CONTENT_TYPE_LATEST, Metric, Source, common_families, exposition, siblings
 
 log = logging.getLogger(__name__)
 
@@ -113,20 +114,19 @@ def service_app(
     routes: Sequence[BaseRoute],
     *,
     internal_keys: Sequence[str],
+    name: str = "",
     checks: Mapping[str, Check] | None = None,
     metrics: CollectorRegistry | None = None,
 ) -> ASGIApp:
     """A service's ASGI application.
 
     routes: its own; internal_keys: one of them must come as X-Internal-Key, or the answer is 401 (health endpoints excepted);
-    checks: dependency name → coroutine that raises when the dependency is down, for /readyz; metrics: what /metrics shows, to
-    this machine without a key, to others with one.
+    name: the service's, as /metrics says it; checks: dependency name → coroutine that raises when the dependency is down, for
+    /readyz and /metrics; metrics: what /metrics shows besides, to this machine without a key, to others with one.
     """
-    health = health_routes(checks or {})
-    if metrics is not None:
-        health.append(metrics_route(metrics))
+    checks = checks or {}
     return Starlette(
-        routes=[*health, *routes],
+        routes=[*health_routes(checks), metrics_route(metrics_source(name, checks, metrics)), *routes],
         middleware=[
             Middleware(InternalKeyGuard, keys=internal_keys),
             Middleware(DeadlineGuard),
@@ -158,11 +158,23 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
-def metrics_route(registry: CollectorRegistry) -> BaseRoute:
+def metrics_source(name: str, checks: Mapping[str, Check], registry: CollectorRegistry | None = None) -> Source:
+    """The registry's families, and whether what the checks ask answers: for /metrics of this process and of its siblings."""
+
+    async def source() -> Iterable[Metric]:
+        states = await asyncio.gather(*map(_state, checks.values()))
+        answers = {dependency: state == "ok" for dependency, state in zip(checks, states, strict=True)}
+        return [*(registry.collect() if registry else ()), *common_families(name, answers)]
+
+    siblings.answer_with(source)
+    return source
+
+
+def metrics_route(source: Source) -> BaseRoute:
     """/metrics in Prometheus' text format."""
 
     async def metrics(request: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(await exposition(source), media_type=CONTENT_TYPE_LATEST)
 
     return Route("/metrics", metrics)
 

@@ -68,7 +68,9 @@ def create_app(resources: Resources, settings: OrderSettings) -> ASGIApp:
     zone = settings.time_zone
     updates = OrderUpdates(resources.database, resources.clock, zone)
     routes = endpoints.routes(OrderReader(resources.database, zone), updates, _errands(resources, settings), zone)
-    return service_app(routes, internal_keys=settings.internal_keys, checks={"database": database_answers})
+    return service_app(
+        routes, internal_keys=settings.internal_keys, name=SERVICE_ID, checks={"database": database_answers}
+    )
 
 
 @asynccontextmanager

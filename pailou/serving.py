@@ -17,6 +17,7 @@ from uvicorn.lifespan.on import LifespanOn
 from openplatform.errors import SettingsError
 from openplatform.lifetime import draining
 from openplatform.logs import set_up_logging
+from openplatform.metrics import siblings
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,8 @@ class DrainingServer(Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self.started:
+            await siblings.listen()
         self.accepting.set()
 
     async def on_tick(self, counter: int) -> bool:
@@ -109,6 +112,7 @@ class DrainingServer(Server):
         self.force_exit = at_once
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        siblings.leave()
         await self._drain()
         await super().shutdown(sockets)
 

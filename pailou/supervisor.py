@@ -2,10 +2,13 @@
 
 import logging
 import os
+import shutil
 import signal
 import socket
+import tempfile
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 
 from uvicorn import Server
@@ -13,6 +16,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Process
 
 from openplatform.errors import SettingsError
+from openplatform.metrics import siblings
 from pailou.serving import DrainingServer, ServiceConfig
 
 log = logging.getLogger(__name__)
@@ -31,11 +35,16 @@ _BACK_OFF_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class Worker(Process):
-    """One process of the service, with our server in it."""
+    """One process of the service, with our server in it.
 
-    def __init__(self, config: ServiceConfig, sockets: list[socket.socket]) -> None:
+    folder: where its siblings find it; slot: its number among them, its replacement's too.
+    """
+
+    def __init__(self, config: ServiceConfig, sockets: list[socket.socket], folder: Path, slot: int) -> None:
         super().__init__(config, sockets)
         self.config: ServiceConfig = config
+        self.folder = folder
+        self.slot = slot
         self.was_ready = False
         self.began_at = time.monotonic()
 
@@ -46,6 +55,7 @@ class Worker(Process):
         return self._server
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
+        siblings.join(self.folder, self.slot)
         try:
             super().target(sockets)
         except SystemExit:  # uvicorn's word for an application that did not start; the log says why
@@ -75,6 +85,7 @@ class Supervisor:
         self._sockets = sockets
         self._count = workers
         self._workers: list[Worker] = []
+        self._folder = Path(tempfile.mkdtemp(prefix="pailou-"))  # nobody else may enter it
         self._stopping = threading.Event()
         self._restart = False
         self._failures = 0
@@ -98,6 +109,7 @@ class Supervisor:
             worker.terminate()
         for worker in self._workers:
             worker.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
         return status
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -122,13 +134,14 @@ class Supervisor:
             self._failures = self._failures + 1 if lived_s < SHORT_LIFE_S else 0
             self._start_after = time.monotonic() + _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)]
         while len(self._workers) < self._count and time.monotonic() >= self._start_after:
-            self._workers.append(self._started())
+            slot = min(set(range(self._count)) - {worker.slot for worker in self._workers})
+            self._workers.append(self._started(slot))
         return 0
 
     def _replace_all(self) -> None:
         """A rolling restart: each worker goes when its replacement serves."""
         for index, old in enumerate(self._workers):
-            new = self._started()
+            new = self._started(old.slot)
             if not new.wait_until_ready(START_S, self._stopping):
                 new.kill()
                 new.join()
@@ -138,7 +151,7 @@ class Supervisor:
             old.join()
             self._workers[index] = new
 
-    def _started(self) -> Worker:
-        worker = Worker(self._config, self._sockets)
+    def _started(self, slot: int) -> Worker:
+        worker = Worker(self._config, self._sockets, self._folder, slot)
         worker.start()
         return worker

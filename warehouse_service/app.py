@@ -65,7 +65,9 @@ def create_app(resources: Resources, settings: WarehouseSettings) -> ASGIApp:
         StockArrivals(database, clock),
         zone,
     )
-    return service_app(routes, internal_keys=settings.internal_keys, checks={"database": database_answers})
+    return service_app(
+        routes, internal_keys=settings.internal_keys, name=SERVICE_ID, checks={"database": database_answers}
+    )
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import orjson
 from gateway.call import Call
 from gateway.catalog import RouteEntry
 from gateway.guards import Guards
+from gateway.metrics import GatewayMetrics
 from gateway.upstream import UpstreamAnswer, Upstreams
 from openplatform.errors import (
     INVALID_ARGUMENT,
@@ -34,9 +35,10 @@ class InvokeService:
     sent: the call gets an old answer that was kept, or the route's fallback body, or the error.
     """
 
-    def __init__(self, upstreams: Upstreams, guards: Guards, *, internal_key: str) -> None:
+    def __init__(self, upstreams: Upstreams, guards: Guards, metrics: GatewayMetrics, *, internal_key: str) -> None:
         self._upstreams = upstreams
         self._guards = guards
+        self._metrics = metrics
         self._fixed = f"Accept-Encoding: identity\r\nX-Internal-Key: {internal_key}\r\n"
 
     async def __call__(self, call: Call) -> None:
@@ -84,10 +86,11 @@ class InvokeService:
             answer = await self._upstreams.call(
                 route.service_id, head.encode(), body, timeout_s=entry.timeout_s, idempotent=route.idempotent
             )
-        except UpstreamFailed:
+        except UpstreamFailed as error:
             took_s = time.monotonic() - started
             guard.failed(permits, started + took_s, took_s)
             call.service_ms = took_s * 1000
+            self._metrics.count_upstream_error(route.service_id, error)
             raise
         except BaseException:
             guard.given_up(permits)
@@ -105,7 +108,10 @@ class InvokeService:
             guard.answered(permits, started + took_s, took_s)
         else:
             guard.failed(permits, started + took_s, took_s)
-        raise REMOTE_PARSE_ERROR() if status < 300 else _refusal(answer, idempotent=route.idempotent)
+        refusal = REMOTE_PARSE_ERROR() if status < 300 else _refusal(answer, idempotent=route.idempotent)
+        if isinstance(refusal, UpstreamFailed):
+            self._metrics.count_upstream_error(route.service_id, refusal)
+        raise refusal
 
 
 def _too_long(call: Call) -> OpenPlatformError:

@@ -19,7 +19,7 @@ from openplatform.errors import (
     OpenPlatformError,
     PlatformUnavailable,
 )
-from openplatform.ports import QuotaCounter
+from openplatform.ports import Clock, QuotaCounter
 from openplatform.records import QuotaRequest, QuotaVerdict, Reservation, Rule
 
 HOLD_PAST_DEADLINE_S = 60
@@ -43,12 +43,14 @@ class LimitCalls:
         fallback: QuotaCounter | None,
         processes: Callable[[], int],
         metrics: GatewayMetrics,
+        clock: Clock,
     ) -> None:
         self._quota = quota
         self._default_minute_limit = default_minute_limit
         self._fallback = fallback
         self._processes = processes
         self._metrics = metrics
+        self._clock = clock
         # By the entries themselves: a change of the catalogue makes new ones.
         self._known: dict[tuple[AppEntry, RouteEntry], QuotaRequest] = {}
 
@@ -73,6 +75,7 @@ class LimitCalls:
         call.verdict = verdict
         if not verdict.admitted:
             raise _refusal(verdict, request)
+        self._metrics.admitted += 1
 
     def _learn(self, app: AppEntry, route: RouteEntry) -> QuotaRequest:
         if len(self._known) >= MAX_KNOWN:
@@ -93,9 +96,12 @@ class LimitCalls:
         return request
 
     async def _decide_alone(self, request: QuotaRequest, *, needs_fee: bool) -> QuotaVerdict:
+        now = self._clock.monotonic()
         if self._fallback is None or needs_fee:
+            self._metrics.note_degraded("deny", now)
             raise PLATFORM_UNAVAILABLE()
-        self._metrics.limits_degraded += 1
+        self._metrics.note_degraded("local", now)
+        self._metrics.decided_alone += 1
         sharers = max(1, self._processes())
         return await self._fallback.admit(
             QuotaRequest(

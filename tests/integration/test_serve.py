@@ -1,6 +1,7 @@
 """`pailou serve` as an operator meets it: processes, signals, exit statuses."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -49,6 +50,12 @@ class Served:
     def workers(self) -> set[int]:
         """Process ids of the service's processes, without multiprocessing's helper."""
         return {pid for pid in _children(self.process.pid) if b"spawn_main" in _command_line(pid)}
+
+    def starts(self) -> dict[str, float]:
+        """What one scrape of /metrics tells: each worker's number and when it was started, epoch s."""
+        text = httpx.get(f"{self.url}/metrics", timeout=5).text
+        found = re.findall(r'^process_start_time_seconds\{worker="(\d+)"\} (\S+)$', text, re.MULTILINE)
+        return {number: float(at) for number, at in found}
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -144,13 +151,15 @@ def test_memory_redis_alone_ends_with_78(environ: dict[str, str], serve: Callabl
 
 
 def test_a_killed_worker_is_replaced(serve: Callable[..., Served]) -> None:
-    """Of two workers one is killed: the other answers meanwhile, a new one comes, and SIGTERM ends all of them with 0."""
+    """Of two workers one is killed: the other answers meanwhile, a new one comes, and SIGTERM ends all of them with 0. One scrape of
+    /metrics tells of both workers, and of the new one under the old one's number."""
     served = serve("--workers", "2").ready()
-    served.wait(lambda: len(served.workers()) == 2)
-    before = served.workers()
+    served.wait(lambda: set(served.starts()) == {"0", "1"})
+    before, started = served.workers(), served.starts()
     os.kill(min(before), signal.SIGKILL)
     served.wait(lambda: len(served.workers() - before) == 1)
     assert served.readiness() == 200
+    served.wait(lambda: len(new := served.starts()) == 2 and sum(new[n] > started[n] for n in new) == 1)
     assert served.end() == 0
     assert served.readiness() == 0
 

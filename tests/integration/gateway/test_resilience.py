@@ -71,7 +71,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def gate(world: World, name: str) -> Gate:
-    return next(gate for gate in world.resources.guards.gates() if gate.name == name)
+    return next(gate for _, _, gate in world.resources.guards.gates() if gate.name == name)
 
 
 @DOORS
@@ -98,11 +98,11 @@ async def test_what_is_open_can_be_seen(door: str) -> None:
         for _ in range(25):
             await call(world, ILL)
         metrics = (await world.http.get(f"http://127.0.0.1:{world.port}/metrics")).text
-        assert 'pailou_breaker_state{name="open.ill.get",scope="api"} 2.0' in metrics
-        assert 'pailou_breaker_state{name="moody-service",scope="service"} 0.0' in metrics
-        assert 'pailou_breaker_opened_total{name="open.ill.get",scope="api"} 1.0' in metrics
-        assert 'pailou_breaker_refused_total{name="open.ill.get",scope="api"} 5.0' in metrics
-        assert 'pailou_bulkhead_rejected_total{name="open.ill.get",scope="api"} 0.0' in metrics
+        assert 'pailou_breaker_state{api="open.ill.get",service="moody-service"} 2.0' in metrics
+        assert 'pailou_breaker_state{api="",service="moody-service"} 0.0' in metrics
+        assert 'pailou_breaker_opened_total{api="open.ill.get",service="moody-service"} 1.0' in metrics
+        assert 'pailou_breaker_refused_total{api="open.ill.get",service="moody-service"} 5.0' in metrics
+        assert 'pailou_bulkhead_rejected_total{api="open.ill.get",service="moody-service"} 0.0' in metrics
         ready = await world.http.get(f"http://127.0.0.1:{world.port}/readyz")
         assert ready.status_code == 200
         reasons = ready.json()["checks"]["breakers_not_closed"]
@@ -180,7 +180,9 @@ async def test_calls_that_are_given_up_open_nothing_and_make_room() -> None:
     """Cancelled in mid-call, 30 times: no breaker has noticed, and the bulkhead is as empty as before."""
     async with open_moody() as (world, moody):
         await put(world, HANGING, max_concurrency=30)
-        invoke = InvokeService(world.resources.upstreams, world.resources.guards, internal_key=INTERNAL_KEY)
+        invoke = InvokeService(
+            world.resources.upstreams, world.resources.guards, world.resources.metrics, internal_key=INTERNAL_KEY
+        )
         catalog = world.resources.catalog
         calls = [
             asyncio.create_task(invoke(a_call(app=catalog.apps["1023"], route=catalog.routes[HANGING])))

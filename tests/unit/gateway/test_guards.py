@@ -110,9 +110,9 @@ def test_a_bulkhead_holds_its_number_whatever_becomes_of_the_calls() -> None:
     one.given_up(entered[0])  # type: ignore[arg-type]
     one.failed(entered[1], 1.0, 0.1)  # type: ignore[arg-type]
     one.answered(entered[2], 1.0, 0.1)  # type: ignore[arg-type]
-    assert [gate.in_flight for gate in guards.gates()] == [1, 0, 1]
+    assert [gate.in_flight for _, _, gate in guards.gates()] == [1, 0, 1]
     other.given_up(last)
-    assert [(gate.scope, gate.in_flight, gate.rejected) for gate in guards.gates()] == [
+    assert [(gate.scope, gate.in_flight, gate.rejected) for _, _, gate in guards.gates()] == [
         ("service", 0, 1), ("api", 0, 1), ("api", 0, 0),
     ]  # fmt: skip
     assert all(one.enter(1.0) for _ in range(3))

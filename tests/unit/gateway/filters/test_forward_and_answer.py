@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from gateway.filters.count_call import CountCall
 from gateway.filters.invoke_service import InvokeService
 from gateway.filters.publish_call_log import PublishCallLog
 from gateway.filters.render import FinishAnswer, RenderAnswer, RenderError
@@ -35,7 +34,7 @@ async def invoked(answer: UpstreamAnswer | None = None, **route: object):
     service = Service(answer or UpstreamAnswer(200, b'{"a":1}'))
     params = {"method": "open.a.get", "sign": "x", "session": "s", "id": "7/8", "name": "红 &=", "blank": ""}
     call = a_call(params, app=app_entry(), route=route_entry(**route), vender_id=42)
-    await InvokeService(service, Guards(), internal_key="the key")(call)
+    await InvokeService(service, Guards(), GatewayMetrics(), internal_key="the key")(call)
     return call, service.sent[0]
 
 
@@ -114,20 +113,6 @@ def test_finish() -> None:
     FinishAnswer()(call)
     assert dict(call.headers)[b"content-type"] == b"text/xml;charset=UTF-8"
     assert call.answer == b"<x/>"
-
-
-def test_count() -> None:
-    """Calls by API, code and outcome, durations in buckets, as Prometheus reads them."""
-    metrics = GatewayMetrics()
-    CountCall(metrics, StoppedClock())(a_call(route=route_entry()))
-    CountCall(metrics, StoppedClock())(a_call(error=INVALID_METHOD()))
-    CountCall(metrics, StoppedClock())(a_call(error=PLATFORM_UNAVAILABLE()))
-    text = metrics.render().decode()
-    assert 'pailou_requests_total{api="open.a.get",code="0",outcome="ok"} 1.0' in text
-    assert 'pailou_requests_total{api="unknown",code="22",outcome="rejected"} 1.0' in text
-    assert 'pailou_requests_total{api="unknown",code="10",outcome="platform_error"} 1.0' in text
-    assert 'pailou_request_duration_seconds_bucket{api="open.a.get",le="0.25"} 1.0' in text
-    assert 'pailou_request_duration_seconds_count{api="open.a.get"} 1.0' in text
 
 
 class Kept:

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.filters.invoke_service import InvokeService
 from gateway.guards import Guards
+from gateway.metrics import GatewayMetrics
 from gateway.upstream import UpstreamAnswer
 from openplatform.errors import OpenPlatformError
 from tests.unit.gateway.filters.calls import a_call, app_entry, route_entry
@@ -27,7 +28,7 @@ async def head_for(params: dict[str, str], answer: UpstreamAnswer | None = None)
     """The head that the service gets for a call of merchant 100."""
     upstreams = FakeUpstreams(answer or UpstreamAnswer(200, b"{}"))
     call = a_call(params, app=app_entry(), route=route_entry(), vender_id=100)
-    await InvokeService(upstreams, Guards(), internal_key="k")(call)  # type: ignore[arg-type]
+    await InvokeService(upstreams, Guards(), GatewayMetrics(), internal_key="k")(call)  # type: ignore[arg-type]
     return upstreams.head
 
 

@@ -31,7 +31,12 @@ def memory() -> MemoryQuotaCounter:
 
 def limiter(quota, *, fallback=None, processes: int = 1, default: int | None = None) -> LimitCalls:
     return LimitCalls(
-        quota, default_minute_limit=default, fallback=fallback, processes=lambda: processes, metrics=GatewayMetrics()
+        quota,
+        default_minute_limit=default,
+        fallback=fallback,
+        processes=lambda: processes,
+        metrics=GatewayMetrics(),
+        clock=StoppedClock(),
     )
 
 
