@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp
 
 from log_indexer.consumer import LogIndexing
+from log_indexer.dead_letters import DeadLetterEndpoints
 from log_indexer.endpoints import IndexerEndpoints
 from log_indexer.metrics import IndexerMetrics
 from log_indexer.progress import Progress
 from log_indexer.retention import keep_in_order
-from log_indexer.settings import SERVICE_ID, IndexerSettings
-from openplatform.adapters.backends import open_log_consumer, open_log_store
+from log_indexer.settings import HOLD_S, SERVICE_ID, IndexerSettings
+from openplatform.adapters.backends import open_dead_letters, open_log_consumer, open_log_store
 from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import open_redis
-from openplatform.errors import PlatformUnavailable
+from openplatform.errors import PLATFORM_UNAVAILABLE, PlatformUnavailable
 from openplatform.lifetime import registered, running, this_instance
-from openplatform.ports import CallLogConsumer, CallLogStore, Clock, ServiceDirectory
+from openplatform.ports import CallLogConsumer, CallLogStore, Clock, DeadLetters, ServiceDirectory
 from openplatform.records import LogQuery
 from openplatform.web import ServiceProcess, SystemClock, service_app
 
@@ -35,6 +36,7 @@ class Resources:
     """What log_indexer needs of the world, and what it knows about its own work."""
 
     queue: CallLogConsumer
+    dead_letters: DeadLetters
     store: CallLogStore
     directory: ServiceDirectory
     clock: Clock
@@ -51,10 +53,12 @@ async def open_resources(settings: IndexerSettings, embedded: Embedded | None = 
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         queue = await stack.enter_async_context(open_log_consumer(settings.rabbitmq_url, embedded))
+        dead_letters = await stack.enter_async_context(open_dead_letters(settings.rabbitmq_url, embedded))
         store = await stack.enter_async_context(open_log_store(settings.elasticsearch_url))
         redis = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
         yield Resources(
             queue=queue,
+            dead_letters=dead_letters,
             store=store,
             directory=RedisServiceDirectory(redis, clock),
             clock=clock,
@@ -69,11 +73,17 @@ def create_app(resources: Resources, settings: IndexerSettings) -> ASGIApp:
     async def store_answers() -> None:
         await resources.store.search(LogQuery(from_ms=0, to_ms=1, size=1))
 
+    async def store_takes_writes() -> None:
+        if resources.progress.blocked:
+            raise PLATFORM_UNAVAILABLE(f"make room: {resources.progress.blocked}")
+
+    routes = IndexerEndpoints(resources.store, resources.progress).routes()
     return service_app(
-        IndexerEndpoints(resources.store, resources.progress).routes(),
+        [*routes, *DeadLetterEndpoints(resources.dead_letters).routes()],
         internal_keys=settings.internal_keys,
         name=SERVICE_ID,
-        checks={"queue": resources.queue.depth, "store": store_answers},
+        checks={"queue": resources.queue.depth, "store": store_answers, "store takes writes": store_takes_writes},
+        facts={"store": lambda: str(resources.progress.store or "not reached yet")},
         metrics=resources.metrics.registry,
     )
 
@@ -90,19 +100,26 @@ async def open_app(settings: IndexerSettings, embedded: Embedded | None = None) 
         retention = keep_in_order(resources.store, resources.clock, keep_days=settings.log_retention_days)
         await stack.enter_async_context(running(retention, name="drop old call logs"))
         await stack.enter_async_context(running(_measure(resources), name="measure the lag"))
-        await stack.enter_async_context(indexing(resources, drains=embedded is not None))
+        await stack.enter_async_context(indexing(resources, hold_s=settings.log_hold_s, drains=embedded is not None))
         await stack.enter_async_context(registered(resources.directory, instance))
         yield create_app(resources, settings)
 
 
 @asynccontextmanager
-async def indexing(resources: Resources, *, drains: bool = False) -> AsyncIterator[LogIndexing]:
+async def indexing(resources: Resources, *, hold_s: float = HOLD_S, drains: bool = False) -> AsyncIterator[LogIndexing]:
     """Indexes while inside; at the end the bulks under way are finished.
 
+    hold_s: how long a batch that cannot be stored is kept from the queue;
     drains: the queue lives in this process only, so everything in it is indexed before the end.
     """
     work = LogIndexing(
-        resources.queue, resources.store, resources.clock, resources.progress, resources.metrics, drains=drains
+        resources.queue,
+        resources.store,
+        resources.clock,
+        resources.progress,
+        resources.metrics,
+        hold_s=hold_s,
+        drains=drains,
     )
     async with running(work.run(), name="index call logs"):
         try:
@@ -118,13 +135,15 @@ def from_env() -> ServiceProcess:
 
 
 async def _measure(resources: Resources) -> None:
-    """Keeps the gauges of lag and depth true, for ever."""
+    """Keeps the gauges of lag, depth and dead letters true, for ever."""
     while True:
         try:
             lag = await resources.progress.lag()
+            dead = await resources.dead_letters.count()
         except PlatformUnavailable as error:
             log.debug("the lag is not known now: %s", error)
         else:
             resources.metrics.lag_s.set(lag.lag_s)
             resources.metrics.depth.set(lag.depth)
+            resources.metrics.dead_letters.set(dead)
         await asyncio.sleep(_MEASURE_EVERY_S)

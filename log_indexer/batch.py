@@ -17,9 +17,15 @@ _encoder = msgspec.json.Encoder()
 
 def decode_lines(body: bytes) -> tuple[list[CallLog], list[tuple[bytes, str]]]:
     """The records of an NDJSON batch, and (line, reason) of the lines that are none; empty lines are nothing."""
-    records: list[CallLog] = []
     bad: list[tuple[bytes, str]] = []
-    for line in body.split(b"\n"):
+    lines = body.split(b"\n")
+    if max(map(len, lines)) <= MAX_RECORD_BYTES:
+        try:  # all of them in one step, as a gateway writes them: half the time of one by one
+            return _decoder.decode_lines(body), bad
+        except ValueError:
+            pass
+    records: list[CallLog] = []
+    for line in lines:
         if not line:
             continue
         if len(line) > MAX_RECORD_BYTES:
@@ -35,14 +41,12 @@ def decode_lines(body: bytes) -> tuple[list[CallLog], list[tuple[bytes, str]]]:
 class Batch:
     """A delivery that is settled once each of its records is stored, was there already, or lies in the dead letters.
 
-    oldest_ms: receiveTime of its oldest record, None without any; taken_at: monotonic seconds; undecodable: lines that were no
-    records.
+    oldest_ms: receiveTime of its oldest record, None without any; taken_at: monotonic seconds.
     """
 
     def __init__(self, delivery: BatchDelivery, *, taken_at: float | None = None) -> None:
         self.delivery = delivery
         self.records, self._dead = decode_lines(delivery.body)
-        self.undecodable = len(self._dead)
         self.oldest_ms = min((record.receiveTime for record in self.records), default=None)
         self.taken_at = time.monotonic() if taken_at is None else taken_at
         self._open = len(self.records)
@@ -57,12 +61,21 @@ class Batch:
             self._dead.append((_encoder.encode(record), verdict.reason))
 
     @property
+    def dead(self) -> int:
+        """How many of its lines are dead letters so far, and not put there yet."""
+        return len(self._dead)
+
+    @property
     def is_done(self) -> bool:
         """Nothing is open: it can be settled."""
         return self._open == 0
 
+    async def give_up(self, reason: str) -> None:
+        """All of it into the dead letters, and the ack. Raises PlatformUnavailable."""
+        await self.delivery.reject(reason)
+
     async def settle(self) -> None:
-        """Dead letters first, confirmed, then the ack. Raises PlatformUnavailable: then the whole delivery comes again."""
+        """Dead letters first, confirmed, then the ack. Raises PlatformUnavailable: then it is not settled."""
         while self._dead:
             line, reason = self._dead[-1]
             await self.delivery.dead_letter(line, reason)

@@ -6,17 +6,18 @@ again, and records that were stored already are duplicates that change nothing.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 
 from log_indexer.backoff import Backoff
 from log_indexer.batch import Batch
 from log_indexer.metrics import IndexerMetrics
 from log_indexer.progress import Progress
+from log_indexer.settings import HOLD_S
 from openplatform.errors import PlatformUnavailable, StoreRejected
 from openplatform.lifetime import running
 from openplatform.ports import CallLogConsumer, CallLogStore, Clock
-from openplatform.records import CallLog
+from openplatform.records import CallLog, IndexVerdict
 
 log = logging.getLogger(__name__)
 
@@ -27,18 +28,21 @@ MAX_BULK_BATCHES = 4
 LINGER_S = 0.2
 """How long a bulk waits for more: at a few calls per second it saves requests, and nobody notices the delay."""
 BULKS_AT_ONCE = 2
-HOLD_S = 600.0
-"""A batch that cannot be stored for so long is given back: RabbitMQ closes the channel of a consumer after 30 minutes."""
+MOST_FAULTS = 3
+"""A batch on which we ourselves fail at its third delivery is put aside: it would come again for ever, and hold up what follows."""
 _FINISH_S = 10.0
 _DRAIN_S = 10.0
+_RESULTS = {"created": "created", "duplicate": "duplicate", "retry": "retried"}
+"""Verdict → metric; what is refused counts once it lies in the dead letters."""
 
 
 class LogIndexing:
     """The consumer's work; `run` until `stop`.
 
     queue, store: the two ends; progress, metrics: what others may know about it; backoff: makes the waits of one bulk;
-    linger_s: how long a bulk waits for more; drains: take all that waits before stopping, since the queue does not outlive
-    this process.
+    linger_s: how long a bulk waits for more; hold_s: a batch that cannot be stored for so long is given back, and comes again at
+    once: a broker takes the channel of a consumer that keeps a message too long; drains: take all that waits before stopping,
+    since the queue does not outlive this process.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class LogIndexing:
         *,
         backoff: Callable[[], Backoff] = Backoff,
         linger_s: float = LINGER_S,
+        hold_s: float = HOLD_S,
         drains: bool = False,
     ) -> None:
         self._queue = queue
@@ -59,8 +64,9 @@ class LogIndexing:
         self._progress = progress
         self._metrics = metrics
         self._backoff = backoff
-        self._after_faults = backoff()
+        self._after_faults, self._after_unsettled = backoff(), backoff()
         self._linger_s = linger_s
+        self._hold_s = hold_s
         self._drains = drains
         self._taken: asyncio.Queue[Batch | None] = asyncio.Queue()
         self._bulks: set[asyncio.Task[None]] = set()
@@ -107,7 +113,9 @@ class LogIndexing:
         backoff = self._backoff()
         while not self._stopping.is_set():
             try:
-                log.info("log store: %s", await self._store.prepare())
+                store = self._progress.store = await self._store.prepare()
+                self._metrics.uses(store)
+                log.info("log store: %s", store)
                 self._store_works()
                 return
             except (PlatformUnavailable, StoreRejected) as error:
@@ -131,6 +139,8 @@ class LogIndexing:
         if self._stopping.is_set() or (first := await self._taken.get()) is None:
             return []
         batches, count = [first], len(first.records)
+        if first.delivery.times_before:  # perhaps we ourselves fail on it: alone, it takes nobody with it
+            return batches
         try:
             async with asyncio.timeout(self._linger_s):
                 while count < MAX_BULK_RECORDS and len(batches) < MAX_BULK_BATCHES:
@@ -146,12 +156,10 @@ class LogIndexing:
     async def _index(self, batches: list[Batch]) -> None:
         try:
             await self._store_all(batches)
-        except (
-            Exception
-        ):  # a fault of ours: pause, so that it does not become a hot loop, and let the queue give it again
+        except Exception as error:  # a fault of ours: a pause, so that it does not become a hot loop, and again
             log.exception("indexing %d batches failed", len(batches))
             await self._pause(self._after_faults)
-            await self._give_back(batches)
+            await self._give_back([batch for batch in batches if not await self._given_up(batch, error)])
         else:
             self._after_faults.reset()
 
@@ -167,7 +175,7 @@ class LogIndexing:
                 batches.remove(batch)
                 await self._settle(batch)
             held_s = max((self._clock.monotonic() - batch.taken_at for batch in batches), default=0.0)
-            if open_records and (self._stopping.is_set() or held_s > HOLD_S):
+            if open_records and (self._stopping.is_set() or held_s > self._hold_s):
                 log.warning("%d batches could not be stored for %d s and go back to the queue", len(batches), held_s)
                 await self._give_back(batches)
                 return
@@ -198,6 +206,7 @@ class LogIndexing:
             batch.judged(record, verdict)
             counts[verdict.outcome] += 1
         again = [pair for pair, verdict in zip(open_records, verdicts, strict=True) if verdict.outcome == "retry"]
+        self._note_block(verdicts, stored=len(again) < len(open_records))
         if len(again) < len(open_records):
             self._progress.indexed_up_to(max(record.receiveTime for record in records))
             backoff.reset()
@@ -213,14 +222,31 @@ class LogIndexing:
                 await self._stopping.wait()
 
     async def _settle(self, batch: Batch) -> None:
-        if batch.undecodable:
-            self._metrics.docs.labels("undecodable").inc(batch.undecodable)
+        dead = batch.dead
         try:
             await batch.settle()
         except PlatformUnavailable as error:
-            self._metrics.unsettled.inc()
             log.info("a batch that is stored was not acknowledged and comes again: %s", error.sub_msg)
+            if dead:  # a broker with an alarm takes no dead letters, but delivers on
+                await self._pause(self._after_unsettled)
+            await self._give_back([batch])
+            return
+        if dead:
+            self._after_unsettled.reset()
+            self._metrics.docs.labels("deadletter").inc(dead)
         self._progress.settled(batch)
+
+    async def _given_up(self, batch: Batch, error: Exception) -> bool:
+        """Puts a batch aside whose handling has failed too often; whether it did."""
+        if batch.delivery.times_before + 1 < MOST_FAULTS:
+            return False
+        try:
+            await batch.give_up(f"a fault of the indexer's: {type(error).__name__}: {error}")
+        except PlatformUnavailable:
+            return False
+        self._metrics.docs.labels("deadletter").inc(len(batch.records) + batch.dead)
+        self._progress.settled(batch)
+        return True
 
     async def _give_back(self, batches: list[Batch]) -> None:
         for batch in batches:
@@ -229,9 +255,19 @@ class LogIndexing:
             self._progress.settled(batch)
 
     def _count(self, counts: dict[str, int]) -> None:
-        self._metrics.retries.inc(counts.pop("retry"))
-        for result, count in counts.items():
-            self._metrics.docs.labels(result).inc(count)
+        for outcome, result in _RESULTS.items():
+            self._metrics.docs.labels(result).inc(counts[outcome])
+
+    def _note_block(self, verdicts: Sequence[IndexVerdict], *, stored: bool) -> None:
+        """An alarm of its own: waiting does not help here, somebody must make room."""
+        reason = next((verdict.reason for verdict in verdicts if verdict.is_blocked), "")
+        if reason and not self._progress.blocked:
+            log.error("the log store takes no writes, indexing waits until somebody makes room: %s", reason)
+        if not reason and stored and self._progress.blocked:
+            log.info("the log store takes writes again")
+        if reason or stored:
+            self._progress.blocked = reason
+            self._metrics.blocked.set(bool(reason))
 
     def _store_failed(self, error: Exception) -> None:
         if self._store_answers:

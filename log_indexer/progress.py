@@ -2,7 +2,7 @@
 
 from log_indexer.batch import Batch
 from openplatform.ports import CallLogConsumer, Clock
-from openplatform.records import Record
+from openplatform.records import Record, StoreInUse
 
 
 class Lag(Record, frozen=True, kw_only=True):
@@ -23,6 +23,10 @@ class Progress:
         self._in_hand: dict[int, Batch] = {}
         self._last_indexed_ms = 0
         self._idle_since_s = clock.now()
+        self.blocked = ""
+        """Why the store takes no writes until somebody makes room; empty = it takes them."""
+        self.store: StoreInUse | None = None
+        """What the store said of itself; None = it was not reached yet."""
 
     @property
     def batches(self) -> int:

@@ -116,17 +116,19 @@ def service_app(
     internal_keys: Sequence[str],
     name: str = "",
     checks: Mapping[str, Check] | None = None,
+    facts: Mapping[str, Callable[[], str]] | None = None,
     metrics: CollectorRegistry | None = None,
 ) -> ASGIApp:
     """A service's ASGI application.
 
     routes: its own; internal_keys: one of them must come as X-Internal-Key, or the answer is 401 (health endpoints excepted);
     name: the service's, as /metrics says it; checks: dependency name → coroutine that raises when the dependency is down, for
-    /readyz and /metrics; metrics: what /metrics shows besides, to this machine without a key, to others with one.
+    /readyz and /metrics; facts: what else /readyz says, by name; metrics: what /metrics shows besides, to this machine without
+    a key, to others with one.
     """
     checks = checks or {}
     return Starlette(
-        routes=[*health_routes(checks), metrics_route(metrics_source(name, checks, metrics)), *routes],
+        routes=[*health_routes(checks, facts), metrics_route(metrics_source(name, checks, metrics)), *routes],
         middleware=[
             Middleware(InternalKeyGuard, keys=internal_keys),
             Middleware(DeadlineGuard),
@@ -141,7 +143,7 @@ def service_app(
     )
 
 
-def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
+def health_routes(checks: Mapping[str, Check], facts: Mapping[str, Callable[[], str]] | None = None) -> list[BaseRoute]:
     """/healthz: the process lives. /readyz: 200 when every dependency answers and the process is not about to stop, else 503;
     each one's state in the body."""
 
@@ -153,7 +155,10 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
         if draining.began:
             states["process"] = "stopping"
         ready = all(state == "ok" for state in states.values())
-        return JsonAnswer({"status": "ok" if ready else "unavailable", "checks": states}, 200 if ready else 503)
+        answer: dict[str, Any] = {"status": "ok" if ready else "unavailable", "checks": states}
+        if facts:
+            answer["facts"] = {name: told() for name, told in facts.items()}
+        return JsonAnswer(answer, 200 if ready else 503)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]
 

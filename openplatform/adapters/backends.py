@@ -10,7 +10,15 @@ from urllib.parse import urlsplit
 
 from openplatform.adapters.embedded import Embedded
 from openplatform.errors import SettingsError
-from openplatform.ports import CallLogConsumer, CallLogPublisher, CallLogStore, ChargeConsumer, ChargePublisher, Mailer
+from openplatform.ports import (
+    CallLogConsumer,
+    CallLogPublisher,
+    CallLogStore,
+    ChargeConsumer,
+    ChargePublisher,
+    DeadLetters,
+    Mailer,
+)
 
 MAILER_SCHEMES = ("outbox", "smtp+starttls", "smtps", "smtp")
 LOG_QUEUE_SCHEMES = ("amqp", "amqps", "memory")
@@ -68,6 +76,21 @@ async def open_log_consumer(url: str, embedded: Embedded | None) -> AsyncIterato
 
     async with open_rabbitmq_consumer(url, CALL_LOGS) as consumer:
         yield consumer
+
+
+@asynccontextmanager
+async def open_dead_letters(url: str, embedded: Embedded | None) -> AsyncIterator[DeadLetters]:
+    """What of that queue no store took; same URLs, same errors."""
+    if _is_memory_queue(url, embedded) and embedded is not None:
+        from openplatform.adapters.dead_letters_memory import MemoryDeadLetters
+
+        yield MemoryDeadLetters(embedded.dead_letters, embedded.log_batches)
+        return
+    from openplatform.adapters.dead_letters_rabbitmq import open_rabbitmq_dead_letters
+    from openplatform.adapters.rabbitmq_topology import CALL_LOGS
+
+    async with open_rabbitmq_dead_letters(url, CALL_LOGS) as letters:
+        yield letters
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The queues of the all-in-one: batches of call logs and of charges from one service to another inside one process."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -8,12 +9,13 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from openplatform.adapters.rabbitmq_topology import PREFETCH
 from openplatform.errors import PLATFORM_UNAVAILABLE
 from openplatform.ports import BatchDelivery
+from openplatform.records import DeadLetter
 
 MAX_WAITING = 10_000
 """Batches. At a record of 0.5 KB and small batches a few hundred MB: the bound is there to notice a dead consumer."""
 
-Batches = asyncio.Queue[tuple[bytes, bool]]
-DeadLetters = deque[tuple[str, bytes]]
+Batches = asyncio.Queue[tuple[bytes, int]]
+KeptLetters = deque[DeadLetter]
 
 
 class MemoryBatchPublisher:
@@ -28,14 +30,14 @@ class MemoryBatchPublisher:
     async def publish(self, batch: bytes, *, node: str) -> None:
         if self._batches.qsize() >= self._max_waiting:
             raise PLATFORM_UNAVAILABLE("the queue is full")
-        self._batches.put_nowait((batch, False))
+        self._batches.put_nowait((batch, 0))
 
 
 class MemoryBatchConsumer:
     """Plays CallLogConsumer and, with a turn that one consumer holds at a time, ChargeConsumer."""
 
     def __init__(
-        self, batches: Batches, dead_letters: DeadLetters, *, turn: AbstractAsyncContextManager[None] | None = None
+        self, batches: Batches, dead_letters: KeptLetters, *, turn: AbstractAsyncContextManager[None] | None = None
     ) -> None:
         self._batches = batches
         self._dead_letters = dead_letters
@@ -57,7 +59,7 @@ class MemoryBatchConsumer:
 class _Window:
     """The unsettled deliveries of one consumer, at most PREFETCH; what is given back stands first."""
 
-    def __init__(self, batches: Batches, dead_letters: DeadLetters) -> None:
+    def __init__(self, batches: Batches, dead_letters: KeptLetters) -> None:
         self.dead_letters = dead_letters
         self._batches = batches
         self._unsettled: dict[MemoryDelivery, None] = {}
@@ -79,7 +81,7 @@ class _Window:
         self._has_room.set()
         if give_back:
             waiting = [self._batches.get_nowait() for _ in range(self._batches.qsize())]
-            for again in (*((d.body, True) for d in deliveries), *waiting):
+            for again in (*((d.body, d.times_before + 1) for d in deliveries), *waiting):
                 self._batches.put_nowait(again)
 
     def close(self) -> None:
@@ -89,9 +91,9 @@ class _Window:
 class MemoryDelivery:
     """Plays BatchDelivery."""
 
-    def __init__(self, window: _Window, body: bytes, redelivered: bool) -> None:
+    def __init__(self, window: _Window, body: bytes, times_before: int) -> None:
         self.body = body
-        self.redelivered = redelivered
+        self.times_before = times_before
         self._window = window
 
     async def ack(self) -> None:
@@ -105,4 +107,4 @@ class MemoryDelivery:
         await self.ack()
 
     async def dead_letter(self, record: bytes, reason: str) -> None:
-        self._window.dead_letters.append((reason, record))
+        self._window.dead_letters.append(DeadLetter.of(record, reason, int(time.time() * 1000)))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from openplatform.adapters.rabbitmq_topology import (
     SETTLE_TIMEOUT_S,
     BatchChannel,
     QueueTopology,
+    messages_in,
     on_loss,
     rabbitmq_errors,
 )
@@ -25,8 +27,9 @@ log = logging.getLogger(__name__)
 
 PUBLISH_TIMEOUT_S = 5.0
 """A confirm takes 1 ms; a broker with an alarm never sends one. What timed out may still arrive: readers drop duplicates."""
-_DEPTH_TIMEOUT_S = 2.0
 _RECONNECT_LOW_S, _RECONNECT_HIGH_S = 0.2, 5.0
+
+Headers = dict[str, str | int]
 
 
 class RabbitMqBatchPublisher:
@@ -106,11 +109,7 @@ class RabbitMqBatchConsumer:
         return arrivals
 
     async def depth(self) -> int:
-        with rabbitmq_errors():
-            async with asyncio.timeout(_DEPTH_TIMEOUT_S):
-                channel = await (await self._side.open()).get_underlay_channel()
-                answer = await channel.queue_declare(self._side.topology.queue, passive=True)
-        return answer.message_count or 0
+        return await messages_in(self._side, self._side.topology.queue)
 
 
 class RabbitMqDelivery:
@@ -118,7 +117,9 @@ class RabbitMqDelivery:
 
     def __init__(self, message: AbstractIncomingMessage, dead_letters: BatchChannel) -> None:
         self.body = message.body
-        self.redelivered = bool(message.redelivered)
+        # A quorum queue counts; after a broker's crash it may not have.
+        count = message.headers.get("x-delivery-count", 0)
+        self.times_before = max(int(bool(message.redelivered)), count if isinstance(count, int) else 0)
         self._message = message
         self._dead_letters = dead_letters
 
@@ -139,7 +140,8 @@ class RabbitMqDelivery:
 
     async def dead_letter(self, record: bytes, reason: str) -> None:
         routing_key = self._message.routing_key or ""
-        dead, headers = self._dead_letters.topology.dead, {"x-reason": reason[:1000]}
+        dead = self._dead_letters.topology.dead
+        headers: Headers = {"x-reason": reason[:1000], "x-dead-at-ms": int(time.time() * 1000)}
         await _publish(self._dead_letters, dead, routing_key, record, headers, PUBLISH_TIMEOUT_S)
 
 
@@ -167,7 +169,7 @@ async def open_rabbitmq_consumer(url: str, topology: QueueTopology) -> AsyncIter
 
 
 async def _publish(
-    via: BatchChannel, exchange: str, routing_key: str, body: bytes, headers: dict[str, str], timeout_s: float
+    via: BatchChannel, exchange: str, routing_key: str, body: bytes, headers: Headers, timeout_s: float
 ) -> None:
     channel: AbstractChannel | None = None
     try:
@@ -177,7 +179,7 @@ async def _publish(
                 target = await channel.get_exchange(exchange, ensure=False)
                 message = aio_pika.Message(
                     body,
-                    headers=dict(headers),
+                    headers={**headers},
                     content_type="application/x-ndjson",
                     delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
                 )

@@ -23,7 +23,7 @@ from openplatform.adapters.elasticsearch_query import (
     stats_body,
 )
 from openplatform.errors import PlatformUnavailable, StoreRejected
-from openplatform.records import ApiStats, CallLog, IndexVerdict, LogHit, LogPage, LogQuery
+from openplatform.records import ApiStats, CallLog, IndexVerdict, LogHit, LogPage, LogQuery, StoreInUse
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class ElasticsearchCallLogStore:
         self._found_analyzer: str | None = None
         self._index_settings = index_settings or {}
 
-    async def prepare(self) -> str:
+    async def prepare(self) -> StoreInUse:
         version = await self._server_version()
         self._found_analyzer = None  # the plugin may have come since
         analyzer = await self._analyzer()
@@ -71,8 +71,8 @@ class ElasticsearchCallLogStore:
                 priority=template["priority"],
                 template=template["template"] | {"aliases": {self._prefix: {}}},
             )
-        how = "words of the IK plugin" if analyzer == IK_ANALYZER else "Chinese by character, keywords as phrases"
-        return f"Elasticsearch {version}, {CONTENT} analysed by {analyzer} ({how})"
+        finds = "words of the IK plugin" if analyzer == IK_ANALYZER else "Chinese by character, keywords as phrases"
+        return StoreInUse(store=f"Elasticsearch {version}", analyzer=analyzer, finds=finds)
 
     async def add(self, records: Sequence[CallLog]) -> Sequence[IndexVerdict]:
         verdicts: list[IndexVerdict | None] = [None] * len(records)

@@ -15,7 +15,7 @@ from openplatform.adapters.call_log_cursor import MAX_TOTAL, cursor_after
 from openplatform.adapters.sqlite_query import SCHEMA, STATS, page_sql, plain_address, stats_of, total_sql
 from openplatform.adapters.sqlite_text import highlight, spaced
 from openplatform.errors import PLATFORM_UNAVAILABLE, StoreRejected
-from openplatform.records import ApiStats, CallLog, IndexVerdict, LogHit, LogPage, LogQuery
+from openplatform.records import ApiStats, CallLog, IndexVerdict, LogHit, LogPage, LogQuery, StoreInUse
 
 T = TypeVar("T")
 
@@ -41,9 +41,10 @@ class SqliteCallLogStore:
         self._writer = writer
         self._decoder = msgspec.json.Decoder(CallLog)
 
-    async def prepare(self) -> str:
+    async def prepare(self) -> StoreInUse:
         await self._writer.run(lambda connection: connection.executescript(SCHEMA), WRITE_TIMEOUT_S)
-        return f"SQLite {sqlite3.sqlite_version} FTS5, requestContent by Chinese character, keywords as phrases"
+        finds = "Chinese by character, keywords as phrases"
+        return StoreInUse(store=f"SQLite {sqlite3.sqlite_version} FTS5", analyzer="unicode61", finds=finds)
 
     async def add(self, records: Sequence[CallLog]) -> Sequence[IndexVerdict]:
         return await self._writer.run(lambda connection: _insert(connection, records), WRITE_TIMEOUT_S)

@@ -87,6 +87,8 @@ def classify(status: int, error: Mapping[str, str] | None = None) -> IndexVerdic
         return DUPLICATE
     kind = (error or {}).get("type", "")
     reason = f"{kind}: {(error or {}).get('reason', '')}"[:500]
-    if status in (404, 429) or status >= 500 or kind == "cluster_block_exception":
+    if kind == "cluster_block_exception":  # 429 at the flood stage of its disk, 403 with a block that somebody has set
+        return IndexVerdict(outcome="retry", reason=reason, is_blocked=True)
+    if status in (404, 429) or status >= 500:
         return IndexVerdict(outcome="retry", reason=reason)
     return IndexVerdict(outcome="refused", reason=reason)

@@ -53,6 +53,7 @@ OPEN_TIMEOUT_S = 5.0
 SETTLE_TIMEOUT_S = 5.0
 """An ack only leaves the process; it waits while the socket is full."""
 _CLOSE_TIMEOUT_S = 2.0
+_COUNT_TIMEOUT_S = 2.0
 _HEARTBEAT_S = 10
 """A broker that hangs or is cut off is noticed after three of them; the default of 60 s would take three minutes."""
 
@@ -142,17 +143,25 @@ class BatchChannel:
 async def declare_topology(channel: AbstractChannel, names: QueueTopology, *, server_major: int) -> None:
     """Creates what is missing. Every publisher does it too, so that nothing is unroutable before the first consumer starts."""
     dead = await channel.declare_exchange(names.dead, aio_pika.ExchangeType.FANOUT, durable=True)
-    dead_queue = await channel.declare_queue(names.dead, durable=True, arguments={"x-queue-type": "quorum"})
+    # Version 4 drops a message after 20 deliveries unless told otherwise; 3.x has no limit and refuses the number.
+    plain: dict[str, Any] = {"x-queue-type": "quorum"} | ({"x-delivery-limit": -1} if server_major >= 4 else {})
+    dead_queue = await channel.declare_queue(names.dead, durable=True, arguments=plain)
     await dead_queue.bind(dead)
     exchange = await channel.declare_exchange(names.exchange, aio_pika.ExchangeType.TOPIC, durable=True)
-    arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-dead-letter-exchange": names.dead}
+    arguments = plain | {"x-dead-letter-exchange": names.dead}
     if names.single_active:
         arguments["x-single-active-consumer"] = True
-    if server_major >= 4:
-        # Version 4 drops a message after 20 deliveries unless told otherwise; 3.x has no limit and refuses the number.
-        arguments["x-delivery-limit"] = -1
     queue = await channel.declare_queue(names.queue, durable=True, arguments=arguments)
     await queue.bind(exchange, names.routing_prefix + "#")
+
+
+async def messages_in(side: BatchChannel, queue: str) -> int:
+    """How many messages wait in a queue; those in a consumer's hands do not count. Raises PlatformUnavailable."""
+    with rabbitmq_errors():
+        async with asyncio.timeout(_COUNT_TIMEOUT_S):
+            channel = await (await side.open()).get_underlay_channel()
+            answer = await channel.queue_declare(queue, passive=True)
+    return answer.message_count or 0
 
 
 async def on_loss(channel: AbstractChannel, lost: Callable[[], None]) -> None:

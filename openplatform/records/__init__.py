@@ -5,7 +5,7 @@ in: a record that does not fit raises msgspec.ValidationError, and the reader ke
 """
 
 from openplatform.records.caching import CacheFind
-from openplatform.records.call_logs import ApiStats, CallLog, IndexVerdict, LogHit, LogPage, LogQuery
+from openplatform.records.call_logs import ApiStats, CallLog, IndexVerdict, LogHit, LogPage, LogQuery, StoreInUse
 from openplatform.records.catalogue import (
     AccessToken,
     App,
@@ -17,6 +17,7 @@ from openplatform.records.catalogue import (
     Route,
     SystemParam,
 )
+from openplatform.records.dead_letters import DeadLetter, DeadLetterPage, DeadLetterQuery
 from openplatform.records.instances import Instance
 from openplatform.records.limits import (
     AppUse,
@@ -54,6 +55,9 @@ __all__ = [
     "ConfigKind",
     "CounterState",
     "CounterStates",
+    "DeadLetter",
+    "DeadLetterPage",
+    "DeadLetterQuery",
     "Grant",
     "IndexVerdict",
     "Instance",
@@ -68,6 +72,7 @@ __all__ = [
     "Reservation",
     "Route",
     "Rule",
+    "StoreInUse",
     "SystemParam",
     "TokenHash",
 ]

@@ -87,7 +87,22 @@ class ApiStats(Record, frozen=True, kw_only=True):
 
 
 class IndexVerdict(Record, frozen=True, kw_only=True):
-    """What became of one record of a batch: created, duplicate (was there already), refused (never fits), retry (later)."""
+    """What became of one record of a batch: created, duplicate (was there already), refused (never fits), retry (later).
+
+    is_blocked: to be repeated, but in vain until somebody makes room or lifts the block.
+    """
 
     outcome: Literal["created", "duplicate", "refused", "retry"]
     reason: str = ""
+    is_blocked: bool = False
+
+
+class StoreInUse(Record, frozen=True, kw_only=True):
+    """What a log store says of itself. store: name and version; analyzer: of the request's content; finds: what that means."""
+
+    store: str
+    analyzer: str
+    finds: str
+
+    def __str__(self) -> str:
+        return f"{self.store}, requestContent analysed by {self.analyzer} ({self.finds})"

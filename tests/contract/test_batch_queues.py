@@ -48,7 +48,10 @@ async def open_queue(request: pytest.FixtureRequest, kind: str, store: str) -> A
 
     async def dead_letters() -> list[tuple[str, bytes]]:
         if store == "memory":
-            return list(embedded.dead_letters if kind == "logs" else embedded.dead_charges)
+            return [
+                (dead.reason, dead.body)
+                for dead in (embedded.dead_letters if kind == "logs" else embedded.dead_charges)
+            ]
         return await dead_in_rabbitmq(url, names)
 
     async with open_publisher(url, embedded) as publisher, open_consumer(url, embedded) as consumer:
@@ -120,7 +123,7 @@ async def test_batches_arrive_whole_and_in_order(queue: Queue) -> None:
     async with aclosing(queue.consumer.deliveries()) as deliveries:
         arrived = await take(deliveries, 5)
         assert [delivery.body for delivery in arrived] == bodies
-        assert not any(delivery.redelivered for delivery in arrived)
+        assert not any(delivery.times_before for delivery in arrived)
         for delivery in arrived:
             await delivery.ack()
     await until_depth(queue.consumer, 0)
@@ -147,14 +150,17 @@ async def test_at_most_prefetch_deliveries_are_unsettled(queue: Queue) -> None:
 
 
 async def test_a_requeued_batch_comes_again_and_says_so(queue: Queue) -> None:
-    """requeue() brings the same batch again, marked as redelivered; ack() ends it."""
+    """requeue() brings the same batch again, and says how often it was taken before; ack() ends it."""
     await queue.publisher.publish(b"again\n", node="gw-1")
     async with aclosing(queue.consumer.deliveries()) as deliveries:
         (first,) = await take(deliveries, 1)
         await first.requeue()
         (second,) = await take(deliveries, 1)
-        assert (second.body, second.redelivered) == (b"again\n", True)
-        await second.ack()
+        assert (second.body, second.times_before) == (b"again\n", 1)
+        await second.requeue()
+        (third,) = await take(deliveries, 1)
+        assert (third.body, third.times_before) == (b"again\n", 2)
+        await third.ack()
         assert await nothing_comes(deliveries)
 
 
@@ -168,7 +174,7 @@ async def test_what_is_not_settled_comes_again_after_closing(queue: Queue) -> No
     async with aclosing(queue.consumer.deliveries()) as deliveries:
         again = await take(deliveries, 2)
         assert sorted(delivery.body for delivery in again) == [b"0\n", b"2\n"]
-        assert all(delivery.redelivered for delivery in again)
+        assert all(delivery.times_before == 1 for delivery in again)
 
 
 async def test_settling_a_delivery_of_a_closed_consumer_is_refused(queue: Queue) -> None:

@@ -175,7 +175,7 @@ async def test_the_template_fits_the_servers_version(
     server.answers["GET /_nodes"] = (200, {"nodes": {"a": {"version": version}}})
     server.answers["POST /_analyze"] = (200, {"tokens": []})
     server.answers["PUT /_index_template/gateway-log"] = (200, {"acknowledged": True})
-    assert f"Elasticsearch {version}, requestContent analysed by ik_max_word" in await store.prepare()
+    assert f"Elasticsearch {version}, requestContent analysed by ik_max_word" in str(await store.prepare())
 
 
 async def test_a_server_that_is_gone_is_an_outage(free_port: Callable[[], int]) -> None:

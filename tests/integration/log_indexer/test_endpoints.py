@@ -77,7 +77,7 @@ async def test_a_call_is_found(client: httpx.AsyncClient, embedded: Embedded) ->
     assert page["hits"][0]["highlight"] == "<em>订单</em> &lt;b&gt;x&lt;/b&gt;"
     assert page["hits"][0]["log"]["requestId"] == "r1"
     assert page["hits"][0]["log"]["createTime"] > NOON_MS
-    assert [record for _, record in embedded.dead_letters] == [b"poison"]
+    assert [letter.body for letter in embedded.dead_letters] == [b"poison"]
 
 
 async def test_pages_and_conditions(client: httpx.AsyncClient) -> None:
@@ -104,7 +104,7 @@ async def test_statistics(client: httpx.AsyncClient) -> None:
 
 async def test_lag_and_metrics(client: httpx.AsyncClient) -> None:
     """With nothing waiting the lag is 0; the counters say what became of the records; no key is needed on this machine."""
-    at_rest = {"pailou_log_lag_seconds 0.0", "pailou_log_queue_depth 0.0"}
+    at_rest = {"pailou_log_lag_seconds 0.0", "pailou_log_queue_depth 0.0", "pailou_dlq_messages 1.0"}
     async with asyncio.timeout(20):
         while not at_rest <= set((await client.get("/metrics")).text.splitlines()):
             await asyncio.sleep(0.05)
@@ -113,13 +113,18 @@ async def test_lag_and_metrics(client: httpx.AsyncClient) -> None:
     del client.headers["X-Internal-Key"]
     metrics = (await client.get("/metrics")).text
     assert 'pailou_indexer_docs_total{result="created"} 3.0' in metrics
-    assert 'pailou_indexer_docs_total{result="undecodable"} 1.0' in metrics
+    assert 'pailou_indexer_docs_total{result="deadletter"} 1.0' in metrics
+    assert 'analyzer="unicode61"' in metrics
 
 
 async def test_health_and_place_in_the_directory(client: httpx.AsyncClient, embedded: Embedded) -> None:
     """Ready while queue and store answer; others find it under its service id."""
     ready = await client.get("/readyz")
-    assert (ready.status_code, ready.json()["checks"]) == (200, {"queue": "ok", "store": "ok"})
+    assert (ready.status_code, ready.json()["checks"]) == (
+        200,
+        {"queue": "ok", "store": "ok", "store takes writes": "ok"},
+    )
+    assert "FTS5, requestContent analysed by unicode61" in ready.json()["facts"]["store"]
     async with open_redis("memory://", embedded) as redis:
         (instance,) = await RedisServiceDirectory(redis, SystemClock()).instances(SERVICE_ID)
     assert instance.address == "127.0.0.1:8011"

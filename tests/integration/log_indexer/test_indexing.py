@@ -208,7 +208,7 @@ async def test_poison_is_put_aside_and_the_rest_indexed(world: World) -> None:
     try:
         assert await world.until_documents(5) == 5
         async with asyncio.timeout(PATIENCE_S):
-            while await metric(world.http, url, 'pailou_indexer_docs_total{result="undecodable"}') < 4:
+            while await metric(world.http, url, 'pailou_indexer_docs_total{result="deadletter"}') < 5:
                 await asyncio.sleep(0.05)
         await world.until_acknowledged()
     finally:

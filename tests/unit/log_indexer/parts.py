@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from openplatform.errors import PLATFORM_UNAVAILABLE
-from openplatform.records import ApiStats, CallLog, IndexVerdict, LogPage, LogQuery
+from openplatform.records import ApiStats, CallLog, IndexVerdict, LogPage, LogQuery, StoreInUse
 
 CREATED = IndexVerdict(outcome="created")
 
@@ -29,14 +29,14 @@ def lines(*records: dict[str, Any]) -> bytes:
 
 
 class Delivered:
-    """A delivery; `lost` = its connection is gone."""
+    """A delivery; `lost` = its connection is gone; `refuses_dead` = the broker takes no dead letters."""
 
     def __init__(self, body: bytes) -> None:
         self.body = body
-        self.redelivered = False
+        self.times_before = 0
         self.events: list[str] = []
         self.dead: list[tuple[bytes, str]] = []
-        self.lost = False
+        self.lost = self.refuses_dead = False
         self.settled = asyncio.Event()
 
     async def ack(self) -> None:
@@ -52,6 +52,8 @@ class Delivered:
         self.settled.set()
 
     async def dead_letter(self, record: bytes, reason: str) -> None:
+        if self.refuses_dead:
+            raise PLATFORM_UNAVAILABLE("rabbitmq: an alarm")
         self._note("dead")
         self.dead.append((record, reason))
 
@@ -99,9 +101,9 @@ class ScriptedStore:
         self.prepared = 0
         self.dropped_before: list[date] = []
 
-    async def prepare(self) -> str:
+    async def prepare(self) -> StoreInUse:
         self.prepared += 1
-        return "scripted"
+        return StoreInUse(store="scripted", analyzer="none", finds="nothing")
 
     async def add(self, records: Sequence[CallLog]) -> Sequence[IndexVerdict]:
         self.bulks.append([record.requestId for record in records])

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from log_indexer.backoff import Backoff
-from log_indexer.consumer import BULKS_AT_ONCE, HOLD_S, MAX_BULK_BATCHES, LogIndexing
+from log_indexer.consumer import BULKS_AT_ONCE, MAX_BULK_BATCHES, LogIndexing
 from log_indexer.metrics import IndexerMetrics
 from log_indexer.progress import Progress
+from log_indexer.settings import HOLD_S
 from openplatform.errors import PLATFORM_UNAVAILABLE
 from openplatform.records import CallLog, IndexVerdict
 from tests.unit.log_indexer.parts import CREATED, Delivered, HandClock, ScriptedQueue, ScriptedStore, call_log
@@ -96,7 +97,7 @@ async def test_only_what_must_be_repeated_is_repeated() -> None:
         assert it.store.bulks == [["good", "mate", "busy"], ["busy"], ["busy"], ["busy"]]
         assert (good.events, mixed.events) == (["ack"], ["ack"])
         assert it.count("created") == 3
-        assert it.metrics.registry.get_sample_value("pailou_indexer_retries_total") == 3
+        assert it.count("retried") == 3
 
 
 async def test_a_refused_record_goes_to_the_dead_letters_before_the_ack() -> None:
@@ -114,7 +115,39 @@ async def test_a_refused_record_goes_to_the_dead_letters_before_the_ack() -> Non
         assert delivery.events == ["dead", "ack"]
         assert [reason for _, reason in delivery.dead] == ["does not fit"]
         assert hopeless.events == ["dead", "ack"]
-        assert (it.count("created"), it.count("refused"), it.count("undecodable")) == (2, 1, 1)
+        assert (it.count("created"), it.count("deadletter")) == (2, 2)
+
+
+async def test_without_room_for_dead_letters_nothing_is_acknowledged() -> None:
+    """The queue of dead letters cannot be written: the batch goes back and comes again, instead of staying in our hands for ever."""
+    async with indexing() as it:
+        hopeless = Delivered(b"poison\n")
+        hopeless.refuses_dead = True
+        it.queue.waiting.put_nowait(hopeless)
+        await hopeless.settled.wait()
+        assert hopeless.events == ["requeue"]
+        assert it.count("deadletter") == 0
+
+
+async def test_a_store_without_room_is_an_alarm_of_its_own() -> None:
+    """A blocked record is repeated like a busy one, and the reason is known until something is stored again."""
+    blocked = IndexVerdict(outcome="retry", reason="cluster_block_exception: flood stage", is_blocked=True)
+    room = asyncio.Event()
+
+    def judge(attempt: int, records: Sequence[CallLog]) -> Sequence[IndexVerdict]:
+        return [CREATED if room.is_set() else blocked for _ in records]
+
+    async with indexing(judge) as it:
+        delivery = it.queue.put(call_log("r1"))
+        while not it.progress.blocked:
+            await asyncio.sleep(0.001)
+        assert "flood stage" in it.progress.blocked
+        assert it.metrics.registry.get_sample_value("pailou_log_store_blocked") == 1
+        room.set()
+        await delivery.settled.wait()
+        assert it.progress.blocked == ""
+        assert it.metrics.registry.get_sample_value("pailou_log_store_blocked") == 0
+        assert delivery.events == ["ack"]
 
 
 async def test_a_store_that_is_down_is_waited_for() -> None:
@@ -177,6 +210,25 @@ async def test_a_fault_of_ours_gives_the_batch_back() -> None:
         second = it.queue.put(call_log("r2"))
         await second.settled.wait()
         assert (first.events, second.events) == (["requeue"], ["ack"])
+
+
+async def test_a_batch_on_which_we_fail_for_ever_is_put_aside() -> None:
+    """At its third delivery it goes to the dead letters whole; until then it is handled alone, so that it takes nobody with it."""
+
+    def judge(attempt: int, records: Sequence[CallLog]) -> Sequence[IndexVerdict]:
+        if any(record.requestId == "fatal" for record in records):
+            raise KeyError("a bug")
+        return [CREATED] * len(records)
+
+    async with indexing(judge) as it:
+        for times_before, event in ((1, "requeue"), (2, "reject")):
+            fatal = it.queue.put(call_log("fatal"))
+            fatal.times_before = times_before
+            good = it.queue.put(call_log("good"))
+            await fatal.settled.wait()
+            await good.settled.wait()
+            assert (fatal.events, good.events) == ([event], ["ack"])
+        assert it.count("deadletter") == 1
 
 
 async def test_stopping_finishes_the_bulk_under_way() -> None:

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Protocol
 
+from openplatform.ports.dead_letters import DeadLetters as DeadLetters
 from openplatform.records import (
     AccessToken,
     ApiStats,
@@ -28,6 +29,7 @@ from openplatform.records import (
     QuotaUse,
     QuotaVerdict,
     Reservation,
+    StoreInUse,
     TokenHash,
 )  # fmt: skip
 
@@ -192,10 +194,10 @@ class CallLogPublisher(Protocol):
 
 
 class BatchDelivery(Protocol):
-    """One batch taken from the queue, to be settled exactly once."""
+    """One batch taken from the queue, to be settled exactly once. times_before: how often it was taken before, as far as is known."""
 
     body: bytes
-    redelivered: bool
+    times_before: int
 
     async def ack(self) -> None:
         """Done: forget it."""
@@ -247,8 +249,8 @@ class ChargeConsumer(Protocol):
 class CallLogStore(Protocol):
     """Where call logs are kept and searched."""
 
-    async def prepare(self) -> str:
-        """Creates templates or tables; returns a line that says which text analysis is in use."""
+    async def prepare(self) -> StoreInUse:
+        """Creates templates or tables; says what it is, and which text analysis is in use."""
 
     async def add(self, records: Sequence[CallLog]) -> Sequence[IndexVerdict]:
         """Stores records by requestId; one verdict each, in order. A record that is there already changes nothing."""
