@@ -9,27 +9,22 @@ from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Protocol
 
+from openplatform.ports.call_log_store import CallLogStore as CallLogStore
 from openplatform.ports.dead_letters import DeadLetters as DeadLetters
 from openplatform.records import (
     AccessToken,
-    ApiStats,
     BalanceState,
     CacheFind,
-    CallLog,
     CatalogUpdate,
     ConfigChange,
     CounterState,
     CounterStates,
-    IndexVerdict,
     Instance,
-    LogPage,
-    LogQuery,
     Mail,
     QuotaRequest,
     QuotaUse,
     QuotaVerdict,
     Reservation,
-    StoreInUse,
     TokenHash,
 )  # fmt: skip
 
@@ -244,25 +239,6 @@ class ChargeConsumer(Protocol):
 
     async def depth(self) -> int:
         """Batches waiting in the queue."""
-
-
-class CallLogStore(Protocol):
-    """Where call logs are kept and searched."""
-
-    async def prepare(self) -> StoreInUse:
-        """Creates templates or tables; says what it is, and which text analysis is in use."""
-
-    async def add(self, records: Sequence[CallLog]) -> Sequence[IndexVerdict]:
-        """Stores records by requestId; one verdict each, in order. A record that is there already changes nothing."""
-
-    async def search(self, query: LogQuery) -> LogPage:
-        """One page of hits. Raises StoreRejected for a cursor or condition that cannot be understood."""
-
-    async def stats(self, *, from_ms: int, to_ms: int, api_name: str | None = None) -> Sequence[ApiStats]:
-        """Statistics by API over the records received in [from_ms, to_ms), most called first."""
-
-    async def drop_before(self, day: date) -> int:
-        """Deletes records received before that day (UTC); returns how many daily parts went."""
 
 
 class ServiceDirectory(Protocol):
