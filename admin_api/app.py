@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from fastapi import APIRouter, FastAPI, Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
 from admin_api.access.endpoints.account import account_routes
@@ -39,21 +37,25 @@ from admin_api.apps.service.secrets import prove_secrets_open
 from admin_api.billing.endpoints import billing_routes
 from admin_api.billing.jobs.accounts import Accounts, keeping
 from admin_api.billing.service.balances import BalancesInRedis
-from admin_api.console.pages import OPENAPI_PATH, page_routes
+from admin_api.console.frame import Console
+from admin_api.console.parts import Parts
+from admin_api.console.routes import console_pages
+from admin_api.console.views import Views
+from admin_api.machines import machine_routes
 from admin_api.outbox.changes import Changes
 from admin_api.outbox.counters import CounterKeeping
 from admin_api.outbox.desk import ChangeDesk
 from admin_api.outbox.relay import Relay
-from admin_api.security.doorway import Doorway, is_from_here
+from admin_api.security.doorway import Doorway
 from admin_api.security.guard import Guard
 from admin_api.security.metrics import AdminMetrics
 from admin_api.security.openapi import API_PREFIX, DEFAULT_ANSWERS, describe, operation_id
 from admin_api.security.passwords import Passwords
-from admin_api.security.problems import EXCEPTION_HANDLERS, Problem
+from admin_api.security.problems import EXCEPTION_HANDLERS
 from admin_api.security.sessions import Sessions
 from admin_api.security.signin import SignIn
 from admin_api.settings import SERVICE_ID, AdminSettings
-from admin_api.tables.schema import ping, refuse_other_schema
+from admin_api.tables.schema import refuse_other_schema
 from openplatform import __version__
 from openplatform.adapters.backends import open_charge_consumer, open_charge_publisher
 from openplatform.adapters.balances_redis import RedisBalances
@@ -67,7 +69,6 @@ from openplatform.adapters.redis_client import open_redis
 from openplatform.addresses import parse_address
 from openplatform.errors import SettingsError
 from openplatform.lifetime import registered, running, this_instance
-from openplatform.metrics import CONTENT_TYPE_LATEST, exposition
 from openplatform.ports import (
     ApiRanking,
     CatalogWriter,
@@ -79,7 +80,7 @@ from openplatform.ports import (
 from openplatform.sealing import Seal
 from openplatform.service_client import ServiceClient, open_service_client
 from openplatform.sql import Database, open_database
-from openplatform.web import ServiceProcess, SystemClock, health_routes, metrics_source
+from openplatform.web import ServiceProcess, SystemClock
 
 log = logging.getLogger(__name__)
 
@@ -173,8 +174,11 @@ def create_app(resources: Resources, settings: AdminSettings) -> ASGIApp:
     for router in _api_routers(resources, settings, sessions, guard, sign_in):
         app.include_router(router, prefix=API_PREFIX, responses=DEFAULT_ANSWERS)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way of changing the document
-    app.include_router(page_routes(sign_in, guard))
-    app.router.routes.extend(_machine_routes(resources))
+    parts = _console_parts(resources, settings, sessions, guard, sign_in)
+    app.state.console = parts.console
+    for router in console_pages(parts):
+        app.include_router(router)
+    app.router.routes.extend(machine_routes(resources.database, resources.metrics))
     return Doorway(app, trusted_proxies=settings.trusted_proxies, is_behind_tls=settings.is_behind_tls)
 
 
@@ -261,22 +265,25 @@ def _api_routers(
     ]
 
 
-def _machine_routes(resources: Resources) -> list[BaseRoute]:
-    """For machines: health to everybody, figures to this machine, the OpenAPI document."""
-
-    async def database_answers() -> None:
-        async with resources.database.read() as connection:
-            await ping(connection)
-
-    async def metrics(request: Request) -> Response:
-        if not is_from_here(request):
-            raise Problem(403, "not-local", "this path answers this machine only", "该地址仅限本机访问")
-        return Response(await exposition(source), media_type=CONTENT_TYPE_LATEST)
-
-    async def openapi(request: Request) -> Response:
-        return JSONResponse(request.app.openapi())
-
-    # Redis is no reason to be unready: what operators change is kept, and they must see that it waits.
-    checks = {"database": database_answers}
-    source = metrics_source(SERVICE_ID, checks, resources.metrics.registry)
-    return [*health_routes(checks), Route("/metrics", metrics), Route(OPENAPI_PATH, openapi)]
+def _console_parts(
+    resources: Resources, settings: AdminSettings, sessions: Sessions, guard: Guard, sign_in: SignIn
+) -> Parts:
+    return Parts(
+        console=Console(Views(resources.database, guard), settings.time_zone, resources.clock),
+        settings=settings,
+        database=resources.database,
+        changes=resources.changes,
+        relay=resources.relay,
+        seal=resources.seal,
+        quota=resources.quota,
+        ranking=resources.ranking,
+        directory=resources.directory,
+        services=resources.services,
+        clock=resources.clock,
+        passwords=resources.passwords,
+        sessions=sessions,
+        sign_in=sign_in,
+        guard=guard,
+        analytics=Analytics(resources.database, resources.services),
+        balances=resources.accounts.in_redis,
+    )

@@ -1,1 +1,1 @@
-"""Pages for people: so far the front page, a login form and the documentation of the JSON API."""
+"""Pages for operators: server-rendered views over the services of the JSON API."""

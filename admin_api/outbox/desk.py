@@ -49,6 +49,8 @@ class Desk:
         self.by = by
         self._shared = shared
         self._answer = answer
+        self.in_force: bool | None = None
+        """Of the last change: whether it is on its way to every gateway; None = nothing that they must hear of."""
 
     async def change(self, work: Callable[[Change], Awaitable[T]]) -> T:
         """Makes the change; waits up to a second for it to come into force and says so in the answer's X-In-Force."""
@@ -57,8 +59,8 @@ class Desk:
         except RowStale as error:
             raise await self._with_author(error) from error
         if made.outbox_id is not None:
-            in_force = await self._shared.relay.in_force(made.outbox_id)
-            self._answer.headers[IN_FORCE_HEADER] = "true" if in_force else "false"
+            self.in_force = await self._shared.relay.in_force(made.outbox_id)
+            self._answer.headers[IN_FORCE_HEADER] = "true" if self.in_force else "false"
             self._answer.headers[CONFIG_VERSION_HEADER] = str(made.outbox_id)
         return made.value
 

@@ -10,6 +10,7 @@ from admin_api.security.permissions import PUBLIC
 from admin_api.security.problems import MEDIA_TYPE, ProblemBody
 
 API_PREFIX = "/api/v1"
+OPENAPI_PATH = "/api/openapi.json"
 
 DEFAULT_ANSWERS: dict[int | str, dict[str, Any]] = {
     "default": {"description": "A refusal: an RFC 9457 problem document.", "model": ProblemBody}

