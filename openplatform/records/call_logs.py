@@ -7,7 +7,7 @@ import msgspec
 from openplatform.records.record import Record
 
 
-class CallLog(msgspec.Struct, kw_only=True, gc=False):
+class CallLog(msgspec.Struct, gc=False):
     """One call's log record; the names are fixed by the data model and stand in the index as they are.
 
     platformRepTime, serviceTime: ms; receiveTime: epoch ms when the gateway received the call; createTime: epoch ms when it

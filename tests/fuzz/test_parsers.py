@@ -7,12 +7,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gateway.filters.publish_call_log import MAX_CONTENT_CHARS, PublishCallLog
 from gateway.front.bounds import FrontBounds
 from gateway.front.door import Door
 from gateway.front.reader import RequestReader
 from gateway.front.refusal import BARE_ANSWERS, Refused
 from gateway.front.request import Request
+from gateway.request_content import MAX_CONTENT_CHARS, RequestContent
 from openplatform.errors import OpenPlatformError
 from openplatform.parameter_schema import ParameterSchema
 from openplatform.protocol import (
@@ -148,14 +148,15 @@ def judge(data: bytes, chance: random.Random) -> None:
 def record(data: bytes, chance: random.Random) -> None:
     """A record's content is one printable line within its bound, without what must be masked."""
     text = data.decode("utf-8", "surrogateescape" if chance.random() < 0.5 else "replace")
-    log = PublishCallLog.__new__(PublishCallLog)
-    log._plain_names, log._masked_names = {}, {}
     name, _, value = text.partition("=")
-    content = log._content({name: value, "session": "S3CR3T", "app_secret": "S3CR3T", "x" + name: "y" * len(data)}, ())
+    nested = '{"n":[' + value[:50] + '{"Cons_Mobile" : "S3CR3T"}]}'
+    content, _ = RequestContent().of(
+        {name: value, "session": "S3CR3T", "app_secret": "S3CR3T", "x" + name: "y" * len(data), "trade": nested}
+    )
     assert "S3CR3T" not in content
     assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c in "\u2028\u2029" for c in content)
     content.encode()  # a record is UTF-8
-    assert len(content) <= 6 * (MAX_CONTENT_CHARS + 1)
+    assert len(content) <= MAX_CONTENT_CHARS
 
 
 def answer(data: bytes, chance: random.Random) -> None:

@@ -1,0 +1,112 @@
+"""`python -m benchmarks.log_path`: what the way of a call log costs the gateway, from the pipeline's last stage to the confirm."""
+
+import asyncio
+import resource
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+from benchmarks import machine
+from gateway.call import Call
+from gateway.filters.publish_call_log import PublishCallLog
+from gateway.spool import LogSpool
+from openplatform.adapters.backends import open_log_publisher
+from openplatform.web import SystemClock
+from tests.servers import RabbitMQ
+from tests.servers.pool import ServerPool
+
+CALLS = 200_000
+TURNS = (1, 8, 32)
+"""Calls that one turn of the loop answers: an idle process, a busy one, a full one (64 connections answer 20 to 40 at once)."""
+
+PARAMS = {
+    "method": "bench.order.get", "app_key": "1000017", "session": "6100e23a9f0c47d2b5e1f6a8c3d4e5f6", "timestamp": "2026-11-29 12:00:00",
+    "v": "2.0", "format": "json", "sign_method": "hmac-sha256", "order_id": "2026000100000017", "fields": "order_id,status,title,price",
+    "sign": "0" * 64,
+}  # fmt: skip
+"""The call of the other benchmarks."""
+
+
+async def nowhere(batch: bytes) -> None:
+    """A broker that costs nothing."""
+
+
+def calls() -> list[Call]:
+    """Calls as the pipeline leaves them."""
+    clock = SystemClock()
+    made = []
+    for number in range(64):
+        call = Call(
+            request_id=f"5f2d7c9a1b3e4f60{number:08x}", http_method="POST", query=b"", content_type="", body=b"", remote_ip="10.1.2.3",
+            received_at=clock.now(), started=clock.monotonic(),
+        )  # fmt: skip
+        call.params, call.vender_id, call.service_ms, call.attempts, call.answer = PARAMS, 100_017, 3.2, 1, b"x" * 400
+        made.append(call)
+    return made
+
+
+async def cost_us(send: Callable[[bytes], Awaitable[None]], *, root: Path | None, turn: int) -> float:
+    """CPU per call, of all threads, until everything is on disk, sent and confirmed."""
+    logs = LogSpool(send, root=root, max_bytes=2**31, max_records=2 * CALLS, flush_s=0.2)
+    publish, made = PublishCallLog(logs, SystemClock(), serv_ip="10.0.0.1", node="bench-1"), calls()
+    before = used_us()
+    async with logs.open(flush_s=60):
+        for at in range(0, CALLS, turn):
+            for call in made[:turn]:
+                publish(call)
+            logs.write_turn()
+            if at % 512 < turn:
+                await asyncio.sleep(0)
+    return (used_us() - before) / CALLS
+
+
+def used_us() -> float:
+    """Of this process so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return (used.ru_utime + used.ru_stime) * 1e6
+
+
+async def measure(rabbitmq_url: str, folder: Path) -> None:
+    print(machine.name())
+    print(
+        "calls per turn | record | record, encoded, on disk | all of it, until RabbitMQ has confirmed   (µs of CPU per call)"
+    )
+    for turn in TURNS:
+        record = record_us()
+        to_disk = await cost_us(nowhere, root=folder / f"disk-{turn}", turn=turn)
+        async with open_log_publisher(rabbitmq_url, None) as publisher:
+            everything = await cost_us(
+                partial(publisher.publish, node="bench-1"), root=folder / f"all-{turn}", turn=turn
+            )
+        print(f"{turn:14} | {record:6.2f} | {to_disk:24.2f} | {everything:6.2f}")
+
+
+def record_us() -> float:
+    """What making the record takes, offered to nobody."""
+
+    class Nobody:
+        def offer(self, record: object) -> None: ...
+
+    publish, made = PublishCallLog(Nobody(), SystemClock(), serv_ip="10.0.0.1", node="bench-1"), calls()  # type: ignore[arg-type]
+    before = used_us()
+    for _ in range(CALLS // 64):
+        for call in made:
+            publish(call)
+    return (used_us() - before) / CALLS
+
+
+def main() -> None:
+    pool = ServerPool()
+    folder = Path(tempfile.mkdtemp(prefix="pailou-log-path-", dir="/var/tmp"))
+    try:
+        pool.begin(RabbitMQ)
+        asyncio.run(measure(pool.url(RabbitMQ), folder))
+    finally:
+        pool.close()
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

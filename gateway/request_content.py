@@ -1,0 +1,100 @@
+"""A request's parameters as its record shows them: readable on one line, secrets and personal data masked, bounded."""
+
+import re
+from collections.abc import Callable, Collection
+from operator import itemgetter
+
+import orjson
+
+MAX_CONTENT_CHARS = 8 * 1024
+MASK = "***"
+
+# By name and by pattern: secrets, personal and invoice data. Values never reach the record, so no store can leak them.
+_SENSITIVE = re.compile(
+    r"^sign(ature)?$|session|token|secret|passw|pwd|credential|api[-_]?key|private[-_]?key|access[-_]?key|authorization|cookie"
+    r"|^(cons|consignee|receiver|buyer|contact)_?(name|tel|address)$|phone|mobile|e[-_]?mail|invoice|^vat|id_?card|passport|bank|^cvv$",
+    re.IGNORECASE,
+)
+_KEY = re.compile(r'(\\*")([^"\\]{1,100})\1\s*:\s*')
+"""A member's name in JSON; with backslashes: JSON in a string of JSON."""
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]')
+_BARE = re.compile(r"[^,\s\]}]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_MAX_FORMS, _MAX_FORM_CHARS = 4096, 2048
+
+Form = tuple[str, Callable[[dict[str, str]], tuple[str, ...]]]
+"""A text with a `%s` for each value that may be seen, and what picks these out of the parameters."""
+
+
+class RequestContent:
+    """Remembers how calls with the same names of parameters look: masking costs one look-up then."""
+
+    def __init__(self) -> None:
+        self._forms: dict[tuple[object, ...], Form] = {}
+
+    def of(self, params: dict[str, str], sensitive: tuple[str, ...] = ()) -> tuple[str, bool]:
+        """`a=1&b=***`, and whether more than MAX_CONTENT_CHARS was cut off. sensitive: names besides those masked everywhere; as
+        these they count in JSON values, too."""
+        names = tuple(params)
+        text, pick = self._forms.get((sensitive, names) if sensitive else names) or self._form(names, sensitive)
+        content = text % pick(params)
+        # Escaping ten million characters would take seconds; one past the cut says that there is more.
+        content = content[: MAX_CONTENT_CHARS + 1]
+        # As long as its JSON: plain ASCII without quotes and control characters but one. Nearly every call.
+        if content.isascii() and len(orjson.dumps(content)) == len(content) + 2 and "\x7f" not in content:
+            return content[:MAX_CONTENT_CHARS], len(content) > MAX_CONTENT_CHARS
+        is_cut = len(content) > MAX_CONTENT_CHARS
+        if '"' in content:
+            content = _masked_json(content, sensitive)
+        content = plain(content)
+        return content[:MAX_CONTENT_CHARS], is_cut or len(content) > MAX_CONTENT_CHARS
+
+    def _form(self, names: tuple[str, ...], sensitive: tuple[str, ...]) -> Form:
+        seen = [name for name in names if not _is_sensitive(name, sensitive)]
+        parts = [f"{name.replace('%', '%%')}={'%s' if name in seen else MASK}" for name in names]
+        pick = itemgetter(*seen) if len(seen) > 1 else lambda params: tuple(params[name] for name in seen)
+        form = "&".join(parts), pick
+        if sum(map(len, names)) <= _MAX_FORM_CHARS:  # bounded: names are the caller's
+            if len(self._forms) >= _MAX_FORMS:
+                self._forms.clear()
+            self._forms[(sensitive, names) if sensitive else names] = form
+        return form
+
+
+def plain(text: str) -> str:
+    """Control characters written as escapes: a log line stays one line, and no terminal obeys it."""
+    if text.isprintable():
+        return text
+    return _CONTROL.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def _is_sensitive(name: str, sensitive: Collection[str]) -> bool:
+    return name in sensitive or _SENSITIVE.search(name) is not None
+
+
+def _masked_json(text: str, sensitive: Collection[str]) -> str:
+    """The text with the values of sensitive members masked, wherever JSON stands in it, whole or cut."""
+    kept: list[str] = []
+    copied = at = 0
+    while (found := _KEY.search(text, at)) is not None:
+        at = found.end()
+        if _is_sensitive(found[2], sensitive):
+            kept += (text[copied:at], found[1], MASK, found[1])
+            copied = at = _end_of_value(text, at, found[1])
+    return "".join((*kept, text[copied:])) if kept else text
+
+
+def _end_of_value(text: str, start: int, quote: str) -> int:
+    """Where the JSON value ends that begins there, in a text that quotes so; in doubt rather too late: it is what gets masked."""
+    if text.startswith(quote, start):
+        closing = re.compile(r"(?<!\\)" + re.escape(quote)).search(text, start + len(quote))
+        return closing.end() if closing else len(text)
+    if text[start : start + 1] not in ("{", "["):
+        bare = _BARE.match(text, start)
+        return bare.end() if bare else start
+    depth = 0
+    for token in _TOKEN.finditer(text, start) if quote == '"' else ():
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
+        if depth == 0:
+            return token.end()
+    return len(text)
