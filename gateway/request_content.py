@@ -15,9 +15,11 @@ _SENSITIVE = re.compile(
     r"|^(cons|consignee|receiver|buyer|contact)_?(name|tel|address)$|phone|mobile|e[-_]?mail|invoice|^vat|id_?card|passport|bank|^cvv$",
     re.IGNORECASE,
 )
-_KEY = re.compile(r'(\\*")([^"\\]{1,100})\1\s*:\s*')
-"""A member's name in JSON; with backslashes: JSON in a string of JSON."""
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]')
+_NAME_ENDS = re.compile(r'(\\{0,7}")\s*:\s*')
+"""What is between a member's name and its value; with backslashes: JSON in a string of JSON."""
+_MAX_NAME_CHARS = 100
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[][{}]', re.DOTALL)
+_COLON = re.compile(r"\s*:\s*")
 _BARE = re.compile(r"[^,\s\]}]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MAX_FORMS, _MAX_FORM_CHARS = 4096, 2048
@@ -73,14 +75,20 @@ def _is_sensitive(name: str, sensitive: Collection[str]) -> bool:
 
 
 def _masked_json(text: str, sensitive: Collection[str]) -> str:
-    """The text with the values of sensitive members masked, wherever JSON stands in it, whole or cut."""
+    """The text with the values of sensitive members masked, wherever JSON stands in it, whole, cut or broken."""
     kept: list[str] = []
     copied = at = 0
-    while (found := _KEY.search(text, at)) is not None:
-        at = found.end()
-        if _is_sensitive(found[2], sensitive):
-            kept += (text[copied:at], found[1], MASK, found[1])
-            copied = at = _end_of_value(text, at, found[1])
+    while (found := _NAME_ENDS.search(text, at)) is not None:
+        name = text[max(at, found.start() - _MAX_NAME_CHARS) : found.start()]
+        at, quote = found.end(), found[1]
+        if _is_sensitive(name[name.rfind('"') + 1 :], sensitive):
+            kept += (text[copied:at], quote, MASK, quote)
+            at = _end_of_value(text, at, quote)
+            while (
+                more := _COLON.match(text, at)
+            ) is not None:  # no JSON: what was taken for the value has one of its own
+                at = _end_of_value(text, more.end(), quote)
+            copied = at
     return "".join((*kept, text[copied:])) if kept else text
 
 
