@@ -21,8 +21,10 @@ from admin_api.alerts.endpoints.rules import rule_routes
 from admin_api.alerts.service.alerts import Alerts
 from admin_api.alerts.service.monitor import MONITOR, Monitor
 from admin_api.alerts.service.rules import Rules
-from admin_api.analytics.endpoints import analytics_routes
-from admin_api.analytics.service import INDEXER, Analytics
+from admin_api.analytics.endpoints.logs import log_routes
+from admin_api.analytics.endpoints.ranking import ranking_routes
+from admin_api.analytics.endpoints.stats import stats_routes
+from admin_api.analytics.service.search import INDEXER, Analytics
 from admin_api.apis.endpoints.mappings import mapping_routes
 from admin_api.apis.endpoints.params import param_routes
 from admin_api.apis.endpoints.table import table_routes
@@ -241,8 +243,8 @@ def _api_routers(
     resources: Resources, settings: AdminSettings, sessions: Sessions, guard: Guard, sign_in: SignIn
 ) -> list[APIRouter]:
     database, zone = resources.database, settings.time_zone
-    analytics = Analytics(database, resources.services)
     monitor = Monitor(resources.services)
+    analytics = Analytics(database, resources.services, zone)
     return [
         account_routes(database, sessions, sign_in, resources.passwords, guard, zone),
         app_routes(database, resources.seal, resources.quota, zone),
@@ -255,9 +257,11 @@ def _api_routers(
         customer_routes(database, resources.passwords, zone),
         billing_routes(database, resources.accounts.in_redis, zone),
         param_routes(database, zone),
-        analytics_routes(analytics, resources.ranking, resources.clock, zone),
         rule_routes(Rules(monitor)),
         alert_routes(Alerts(monitor)),
+        ranking_routes(resources.ranking, resources.clock, zone),
+        log_routes(analytics, resources.clock, zone),
+        stats_routes(analytics, zone),
         user_routes(database, resources.passwords, zone),
         role_routes(database, zone),
         menu_routes(database, zone),
@@ -284,6 +288,6 @@ def _console_parts(
         sessions=sessions,
         sign_in=sign_in,
         guard=guard,
-        analytics=Analytics(resources.database, resources.services),
+        analytics=Analytics(resources.database, resources.services, settings.time_zone),
         balances=resources.accounts.in_redis,
     )

@@ -77,7 +77,7 @@ def create_app(resources: Resources, settings: IndexerSettings) -> ASGIApp:
         if resources.progress.blocked:
             raise PLATFORM_UNAVAILABLE(f"make room: {resources.progress.blocked}")
 
-    routes = IndexerEndpoints(resources.store, resources.progress).routes()
+    routes = IndexerEndpoints(resources.store, resources.progress, resources.clock).routes()
     return service_app(
         [*routes, *DeadLetterEndpoints(resources.dead_letters).routes()],
         internal_keys=settings.internal_keys,

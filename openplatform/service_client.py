@@ -95,6 +95,29 @@ class ServiceClient:
         request = _Request("POST", path, None, content, headers or {}, deadline_s, repeatable=idempotent)
         return await self._call(service_id, request)
 
+    @asynccontextmanager
+    async def stream(
+        self, service_id: str, path: str, *, params: Sequence[tuple[str, str | int]] = ()
+    ) -> AsyncIterator[tuple[Mapping[str, str], AsyncIterator[bytes]]]:
+        """GET of an answer of any length: its headers, and its body as it arrives; leaving ends it at the service too.
+
+        The body has no deadline of its own, but each piece of it must come within 30 s. Raises as `get` does before the block, and
+        UpstreamFailed out of the body when it breaks off.
+        """
+        addresses = await self._addresses(service_id)
+        if not addresses:
+            raise REMOTE_UNAVAILABLE(f"no instance of {service_id} is running")
+        headers = {"X-Internal-Key": self._internal_key, "Accept-Encoding": "identity"}
+        query = httpx.QueryParams(list(_pairs(params)))
+        try:
+            url = f"http://{addresses[0]}{path}"
+            async with self._http.stream("GET", url, params=query, headers=headers) as response:
+                if response.status_code != 200:
+                    _understand(service_id, response.status_code, await response.aread())
+                yield response.headers, response.aiter_raw()
+        except httpx.HTTPError as error:
+            raise REMOTE_CONNECTION_ERROR(f"{service_id} broke off: {type(error).__name__}") from error
+
     async def _call(self, service_id: str, request: _Request) -> dict[str, Any]:
         breaker = self._breakers.get(service_id)
         if breaker is None:

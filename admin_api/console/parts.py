@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from admin_api.analytics.service import Analytics
+from admin_api.analytics.service.search import Analytics
 from admin_api.billing.service.balances import BalancesInRedis
 from admin_api.console.frame import Console
 from admin_api.outbox.changes import Changes

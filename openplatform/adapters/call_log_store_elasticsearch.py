@@ -15,20 +15,28 @@ from elasticsearch import ApiError, AsyncElasticsearch
 from openplatform.adapters.call_log_cursor import MAX_TOTAL, cursor_after
 from openplatform.adapters.elasticsearch_bulk import bodies, bulk_lines, index_name, read_verdicts
 from openplatform.adapters.elasticsearch_client import elasticsearch_errors, error_text, open_elasticsearch_client
-from openplatform.adapters.elasticsearch_query import (
-    CONTENT,
-    IK_ANALYZER,
-    STANDARD_ANALYZER,
-    search_body,
-    stats_body,
+from openplatform.adapters.elasticsearch_query import CONTENT, IK_ANALYZER, STANDARD_ANALYZER, matching, search_body
+from openplatform.adapters.elasticsearch_stats import histogram_body, read_histogram, read_stats, stats_body
+from openplatform.errors import PLATFORM_UNAVAILABLE, PlatformUnavailable, StoreRejected
+from openplatform.records import (
+    CallLog,
+    Histogram,
+    IndexVerdict,
+    LogConditions,
+    LogHit,
+    LogPage,
+    LogQuery,
+    StatsQuery,
+    StatsTable,
+    StoreInUse,
 )
-from openplatform.errors import PlatformUnavailable, StoreRejected
-from openplatform.records import ApiStats, CallLog, IndexVerdict, LogHit, LogPage, LogQuery, StoreInUse
 
 log = logging.getLogger(__name__)
 
 BULK_TIMEOUT_S = 30.0
 """4,000 records take 0.2 s; a node that collects garbage or waits for its disk takes seconds, and repeating it helps nobody."""
+SEARCH_TIMEOUT_S = 5.0
+"""Then a search answers what it has found; nobody waits longer for a page."""
 _BULK_PATH = "/_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason"
 _BULK_HEADERS = {"accept": "application/json", "content-type": "application/x-ndjson"}
 _TESTED_MAJORS = (8, 9)
@@ -52,6 +60,8 @@ class ElasticsearchCallLogStore:
     ) -> None:
         self._client = client
         self._bulk_client = client.options(request_timeout=BULK_TIMEOUT_S)
+        # A node looks at its clock between blocks of documents only.
+        self._search_client = client.options(request_timeout=SEARCH_TIMEOUT_S + 1)
         self._prefix = index_prefix
         self._daily = re.compile(re.escape(index_prefix) + r"-(\d{4})\.(\d\d)\.(\d\d)")
         self._wanted_analyzer = text_analyzer
@@ -97,23 +107,31 @@ class ElasticsearchCallLogStore:
         return [verdict for verdict in verdicts if verdict is not None]
 
     async def search(self, query: LogQuery) -> LogPage:
-        body = search_body(query, await self._analyzer() if query.keywords else STANDARD_ANALYZER)
-        answer = await self._search(body)
+        answer = await self._search(search_body(query, await self._analyzer_for(query)))
         hits = [_hit(found) for found in answer["hits"]["hits"]]
         page, more = hits[: query.size], len(hits) > query.size
-        total = answer["hits"]["total"]
+        total = answer["hits"].get("total", {"value": 0})["value"]
         return LogPage(
             hits=tuple(page),
-            total=min(total["value"], MAX_TOTAL),
-            total_is_capped=total["value"] > MAX_TOTAL,
-            cursor=cursor_after(page[-1].log) if more else None,
+            total=min(total, MAX_TOTAL),
+            total_is_capped=total > MAX_TOTAL,
+            cursor=cursor_after(page[-1].log, query.sort) if more else None,
+            is_partial=answer["timed_out"],
         )
 
-    async def stats(self, *, from_ms: int, to_ms: int, api_name: str | None = None) -> Sequence[ApiStats]:
-        answer = await self._search(stats_body(from_ms, to_ms, api_name))
-        # Without any index there are no aggregations either.
-        buckets = answer.get("aggregations", {}).get("by_api", {}).get("buckets", ())
-        return [_stats(bucket) for bucket in buckets]
+    async def count(self, conditions: LogConditions) -> int:
+        query = matching(conditions, await self._analyzer_for(conditions))
+        answer = await self._search({"query": query, "size": 0, "track_total_hits": True}, allow_partial=False)
+        return int(answer["hits"]["total"]["value"])
+
+    async def histogram(self, conditions: LogConditions, *, interval_ms: int, offset_ms: int = 0) -> Histogram:
+        analyzer = await self._analyzer_for(conditions)
+        answer = await self._search(histogram_body(conditions, analyzer, interval_ms, offset_ms))
+        return read_histogram(answer, interval_ms)
+
+    async def stats(self, query: StatsQuery) -> StatsTable:
+        body = stats_body(query, await self._analyzer_for(query))
+        return read_stats(await self._search(body, allow_partial=False), query.by)
 
     async def drop_before(self, day: date) -> int:
         with elasticsearch_errors():
@@ -164,13 +182,24 @@ class ElasticsearchCallLogStore:
             except StoreRejected as error:
                 log.info("index %s was not created: %s", name, error)
 
-    async def _search(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def _search(self, body: dict[str, Any], *, allow_partial: bool = True) -> dict[str, Any]:
+        """The answer; one that time cut short only if that is allowed."""
         with elasticsearch_errors():
-            # Incomplete answers would look like missing logs: a failed shard is an error.
-            answer = await self._client.search(
-                index=self._prefix, ignore_unavailable=True, allow_partial_search_results=False, **body
+            response = await self._search_client.search(
+                index=self._prefix,
+                ignore_unavailable=True,
+                timeout=f"{SEARCH_TIMEOUT_S * 1000:.0f}ms",
+                allow_partial_search_results=allow_partial,
+                **body,
             )
-        return dict(answer.body)
+        answer = dict(response.body)
+        # Incomplete answers would look like missing logs: a failed shard is an error.
+        if answer["_shards"]["failed"]:
+            raise PLATFORM_UNAVAILABLE(f"elasticsearch: {answer['_shards']['failed']} shards could not be searched")
+        return answer
+
+    async def _analyzer_for(self, conditions: LogConditions) -> str:
+        return await self._analyzer() if conditions.keywords else STANDARD_ANALYZER
 
     async def _analyzer(self) -> str:
         if self._wanted_analyzer is not None:
@@ -221,18 +250,4 @@ def _hit(found: dict[str, Any]) -> LogHit:
     fragments = found.get("highlight", {}).get(CONTENT)
     return LogHit(
         log=msgspec.convert(found["_source"], CallLog), highlight=" … ".join(fragments) if fragments else None
-    )
-
-
-def _stats(bucket: dict[str, Any]) -> ApiStats:
-    percentiles = bucket["percentiles"]["values"]
-    return ApiStats(
-        api_name=bucket["key"],
-        calls=bucket["doc_count"],
-        errors=bucket["errors"]["doc_count"],
-        mean_ms=bucket["mean"]["value"],
-        p50_ms=percentiles["50.0"],
-        p95_ms=percentiles["95.0"],
-        p99_ms=percentiles["99.0"],
-        mean_service_ms=bucket["service"]["value"],
     )

@@ -1,12 +1,12 @@
-"""A log search and its statistics in Elasticsearch's query language. Every condition is a filter: nothing is scored.
+"""A log search in Elasticsearch's query language. Every condition is a filter: nothing is scored.
 
 What a caller typed is only ever a value of a term or a phrase, never query syntax.
 """
 
 from typing import Any
 
-from openplatform.adapters.call_log_cursor import MAX_TOTAL, position_of
-from openplatform.records import LogQuery
+from openplatform.adapters.call_log_cursor import MAX_TOTAL, fields_of, position_of
+from openplatform.records import LogConditions, LogQuery
 
 CONTENT = "requestContent"
 IK_ANALYZER = "ik_max_word"
@@ -18,77 +18,56 @@ _HIGHLIGHT: dict[str, Any] = {
     "post_tags": ["</em>"],
     "fields": {CONTENT: {"number_of_fragments": 3, "fragment_size": 160}},
 }
-MAX_APIS = 1_000
 
 
 def search_body(query: LogQuery, analyzer: str) -> dict[str, Any]:
     """The keyword arguments of a search: one hit more than asked tells whether there is another page."""
+    fields, is_falling = fields_of(query.sort)
     body: dict[str, Any] = {
-        "query": {"bool": {"filter": conditions(query, analyzer)}},
-        "sort": [{"receiveTime": "desc"}, {"requestId": "desc"}],
+        "query": matching(query, analyzer),
+        "sort": [{field: "desc" if is_falling else "asc"} for field in fields],
         "size": query.size + 1,
-        "track_total_hits": MAX_TOTAL + 1,
+        "track_total_hits": MAX_TOTAL + 1 if query.wants_total else False,
     }
     if query.keywords:
         body["highlight"] = _HIGHLIGHT
     if query.cursor is not None:
-        body["search_after"] = list(position_of(query.cursor))
+        body["search_after"] = list(position_of(query.cursor, query.sort))
     return body
 
 
-def conditions(query: LogQuery, analyzer: str) -> list[dict[str, Any]]:
-    """The filters of a query; analyzer decides how keywords are looked up."""
-    filters: list[dict[str, Any]] = [_received(query.from_ms, query.to_ms)]
-    if query.app_keys:
-        filters.append({"terms": {"appkey": list(query.app_keys)}})
+def matching(conditions: LogConditions, analyzer: str) -> dict[str, Any]:
+    """The query that finds what fits; analyzer decides how keywords are looked up."""
+    filters: list[dict[str, Any]] = [_received(conditions.from_ms, conditions.to_ms)]
+    if conditions.app_keys:
+        filters.append({"terms": {"appkey": list(conditions.app_keys)}})
     terms = {
-        "apiName": query.api_name,
-        "venderId": query.vender_id,
-        "remoteIp": query.remote_ip,
-        "requestId": query.request_id,
+        "apiName": conditions.api_name,
+        "venderId": conditions.vender_id,
+        "remoteIp": conditions.remote_ip,  # a network as well as an address
+        "requestId": conditions.request_id,
     }
     filters += [{"term": {field: value}} for field, value in terms.items() if value is not None]
-    if query.error is not None:
-        filters.append(_error(query.error))
-    if query.min_ms is not None or query.max_ms is not None:
-        bounds = {"gte": query.min_ms, "lte": query.max_ms}
+    if conditions.error is not None:
+        filters.append(ended_in(conditions.error))
+    if conditions.min_ms is not None or conditions.max_ms is not None:
+        bounds = {"gte": conditions.min_ms, "lte": conditions.max_ms}
         filters.append({"range": {"platformRepTime": {k: v for k, v in bounds.items() if v is not None}}})
-    filters += [_keyword(word, analyzer) for word in query.keywords]
-    return filters
+    filters += [_keyword(word, analyzer) for word in conditions.keywords]
+    return {"bool": {"filter": filters}}
 
 
-def stats_body(from_ms: int, to_ms: int, api_name: str | None) -> dict[str, Any]:
-    """The keyword arguments of a search that answers statistics by API."""
-    filters = [_received(from_ms, to_ms)]
-    if api_name is not None:
-        filters.append({"term": {"apiName": api_name}})
-    by_api = {
-        "terms": {"field": "apiName", "size": MAX_APIS},
-        "aggs": {
-            "errors": {"filter": _error("any")},
-            "mean": {"avg": {"field": "platformRepTime"}},
-            "percentiles": {"percentiles": {"field": "platformRepTime", "percents": [50, 95, 99]}},
-            "service": {"avg": {"field": "serviceTime"}},
-        },
-    }
-    return {
-        "query": {"bool": {"filter": filters}},
-        "size": 0,
-        "track_total_hits": False,
-        "aggs": {"by_api": by_api},
-    }
-
-
-def _received(from_ms: int, to_ms: int) -> dict[str, Any]:
-    return {"range": {"receiveTime": {"gte": from_ms, "lt": to_ms, "format": "epoch_millis"}}}
-
-
-def _error(error: str) -> dict[str, Any]:
+def ended_in(error: str) -> dict[str, Any]:
+    """The query of calls that ended in this error, as LogConditions names errors."""
     if error == "any":
         return {"bool": {"must_not": [{"term": {"errorCode": "0"}}]}}
     if ":" in error:
         return {"term": {"errorCode": error}}
     return {"bool": {"should": [{"term": {"errorCode": error}}, {"prefix": {"errorCode": error + ":"}}]}}
+
+
+def _received(from_ms: int, to_ms: int) -> dict[str, Any]:
+    return {"range": {"receiveTime": {"gte": from_ms, "lt": to_ms, "format": "epoch_millis"}}}
 
 
 def _keyword(word: str, analyzer: str) -> dict[str, Any]:

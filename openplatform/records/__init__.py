@@ -5,7 +5,23 @@ in: a record that does not fit raises msgspec.ValidationError, and the reader ke
 """
 
 from openplatform.records.caching import CacheFind
-from openplatform.records.call_logs import ApiStats, CallLog, IndexVerdict, LogHit, LogPage, LogQuery, StoreInUse
+from openplatform.records.call_logs import (
+    ApiStats,
+    CallLog,
+    CallStats,
+    Histogram,
+    IndexVerdict,
+    LogConditions,
+    LogHit,
+    LogPage,
+    LogQuery,
+    LogSort,
+    StatsBy,
+    StatsQuery,
+    StatsTable,
+    StoreInUse,
+    TimeBucket,
+)
 from openplatform.records.catalogue import (
     AccessToken,
     App,
@@ -49,6 +65,7 @@ __all__ = [
     "BreakerRules",
     "CacheFind",
     "CallLog",
+    "CallStats",
     "CatalogUpdate",
     "Charge",
     "ConfigChange",
@@ -59,11 +76,14 @@ __all__ = [
     "DeadLetterPage",
     "DeadLetterQuery",
     "Grant",
+    "Histogram",
     "IndexVerdict",
     "Instance",
+    "LogConditions",
     "LogHit",
     "LogPage",
     "LogQuery",
+    "LogSort",
     "Mail",
     "QuotaRequest",
     "QuotaUse",
@@ -72,7 +92,11 @@ __all__ = [
     "Reservation",
     "Route",
     "Rule",
+    "StatsBy",
+    "StatsQuery",
+    "StatsTable",
     "StoreInUse",
     "SystemParam",
+    "TimeBucket",
     "TokenHash",
 ]

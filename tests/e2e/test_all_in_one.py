@@ -132,7 +132,7 @@ def test_a_pasted_curl_brings_an_order_and_is_seen_everywhere(all_in_one: Callab
     assert (record["apiName"], record["errorCode"], record["app_name"]) == ("open.order.get", "0", "云帆ERP")
     assert run.demo["session"] not in json.dumps(record)
     recent = {"from": (datetime.now(UTC) - timedelta(minutes=5)).isoformat(), "to": last_days(1)["to"]}
-    [row] = [row for row in run.ask("GET", "/stats", params=recent) if row["api_name"] == "open.order.get"]
+    [row] = [row for row in run.ask("GET", "/stats", params=recent)["items"] if row["key"] == "open.order.get"]
     assert (row["calls"], row["errors"]) == (1, 0)
     assert run.calls_today() == {"open.order.get": 1}
 

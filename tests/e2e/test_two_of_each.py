@@ -188,7 +188,7 @@ async def test_two_of_each(
 
         await platform.until(all_logged, within_s=20)
         stats = await platform.ask("GET", f"/stats?{window}", admin=1)
-        calls = {row["api_name"]: row["calls"] for row in stats}
+        calls = {row["key"]: row["calls"] for row in stats["items"]}
         ranking = {row["api_name"]: row["calls"] for row in (await platform.ask("GET", "/rank", admin=1))["items"]}
         assert calls["open.order.get"] >= sent
         assert ranking["open.order.get"] >= sent

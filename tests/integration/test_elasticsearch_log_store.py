@@ -15,12 +15,13 @@ from aiohttp.test_utils import TestServer
 from openplatform.adapters.call_log_store_elasticsearch import ElasticsearchCallLogStore, open_elasticsearch_store
 from openplatform.adapters.elasticsearch_bulk import MAX_BODY_BYTES
 from openplatform.errors import PlatformUnavailable, StoreRejected
-from openplatform.records import CallLog, LogQuery
+from openplatform.records import CallLog, LogQuery, StatsQuery
 from tests.contract.call_log_store.samples import record
 
 Answer = tuple[int, Any]
 HEADERS = {"X-Elastic-Product": "Elasticsearch"}
 RANGE = LogQuery(from_ms=0, to_ms=1000)
+COUNTED = StatsQuery(from_ms=0, to_ms=1000)
 
 
 class Scripted:
@@ -157,7 +158,36 @@ async def test_a_search_that_fails_is_an_outage(
     with pytest.raises(PlatformUnavailable):
         await store.search(RANGE)
     with pytest.raises(PlatformUnavailable):
-        await store.stats(from_ms=0, to_ms=1)
+        await store.stats(COUNTED)
+    with pytest.raises(PlatformUnavailable):
+        await store.count(RANGE)
+    with pytest.raises(PlatformUnavailable):
+        await store.histogram(RANGE, interval_ms=1000)
+
+
+def found(*, timed_out: bool, failed: int) -> dict[str, Any]:
+    """The answer to a search that found nothing."""
+    hits = {"total": {"value": 0, "relation": "eq"}, "hits": []}
+    return {"timed_out": timed_out, "_shards": {"total": 3, "failed": failed}, "hits": hits, "aggregations": {}}
+
+
+async def test_a_search_that_ran_out_of_time_is_partial(store: ElasticsearchCallLogStore, server: Scripted) -> None:
+    """It says so; so does a histogram."""
+    server.answers["POST /gateway-log/_search"] = (200, found(timed_out=True, failed=0))
+    assert (await store.search(RANGE)).is_partial
+    server.answers["POST /gateway-log/_search"] = (
+        200,
+        found(timed_out=True, failed=0) | {"aggregations": {"groups": {"buckets": []}}},
+    )
+    assert (await store.histogram(RANGE, interval_ms=1000)).is_partial
+
+
+async def test_a_search_without_some_shards_is_an_outage(store: ElasticsearchCallLogStore, server: Scripted) -> None:
+    """What they hold would look like calls that never were."""
+    server.answers["POST /gateway-log/_search"] = (200, found(timed_out=False, failed=1))
+    for work in (store.search(RANGE), store.histogram(RANGE, interval_ms=1000), store.count(RANGE)):
+        with pytest.raises(PlatformUnavailable, match="shards"):
+            await work
 
 
 async def test_a_search_that_is_refused_is_the_callers(store: ElasticsearchCallLogStore, server: Scripted) -> None:
@@ -185,7 +215,9 @@ async def test_a_server_that_is_gone_is_an_outage(free_port: Callable[[], int]) 
             store.prepare(),
             store.add(some("a")),
             store.search(LogQuery(from_ms=0, to_ms=1, keywords=("订单",))),
-            store.stats(from_ms=0, to_ms=1),
+            store.stats(COUNTED),
+            store.count(RANGE),
+            store.histogram(RANGE, interval_ms=1000),
             store.drop_before(date(2025, 1, 1)),
         ):
             with pytest.raises(PlatformUnavailable, match="elasticsearch"):

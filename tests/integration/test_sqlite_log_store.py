@@ -5,11 +5,13 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from openplatform.adapters.call_log_store_sqlite import open_sqlite_store
 from openplatform.errors import PlatformUnavailable
-from tests.contract.call_log_store.samples import query, record
+from openplatform.records import StatsQuery
+from tests.contract.call_log_store.samples import NOON_MS, query, record
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,3 +97,53 @@ async def test_a_file_that_is_no_database_is_an_outage(tmp_path: Path) -> None:
     with pytest.raises(PlatformUnavailable, match="not a database"):
         async with open_sqlite_store(path):
             pass
+
+
+async def test_a_search_without_time_left_is_partial(tmp_path: Path) -> None:
+    """It answers what it has and says so; statistics, which half would be wrong, and the next search are complete."""
+    path = tmp_path / "logs.db"
+    async with open_sqlite_store(path) as store:
+        for part in range(5):
+            await store.add([record(f"r{part}-{n}") for n in range(2_000)])
+    async with open_sqlite_store(path, search_timeout_s=0) as store:
+        page = await store.search(query(sort="-ms"))
+        assert page.is_partial
+        assert page.total < 10_000
+        histogram = await store.histogram(query(), interval_ms=1000)
+        assert histogram.is_partial
+        assert (await store.stats(StatsQuery(from_ms=0, to_ms=2**50))).stats[0].calls == 10_000
+    async with open_sqlite_store(path) as store:
+        page = await store.search(query(sort="-ms"))
+        assert (page.total, page.is_partial) == (10_000, False)
+
+
+FIRST_VERSION = """
+CREATE TABLE call_log (
+    row_id INTEGER PRIMARY KEY, request_id TEXT NOT NULL UNIQUE, receive_ms INTEGER NOT NULL, app_key TEXT NOT NULL,
+    api_name TEXT NOT NULL, vender_id INTEGER, error_code TEXT NOT NULL, remote_ip TEXT NOT NULL,
+    response_ms INTEGER NOT NULL, service_ms INTEGER, record BLOB NOT NULL
+);
+CREATE INDEX ix_call_log_receive_ms_request_id ON call_log (receive_ms, request_id);
+CREATE INDEX ix_call_log_api_name_receive_ms ON call_log (api_name, receive_ms);
+CREATE VIRTUAL TABLE call_log_text USING fts5 (content, tokenize = "unicode61 remove_diacritics 0 tokenchars '_'");
+"""
+
+
+async def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    """With all its records, once; its addresses can be searched by network."""
+    path = tmp_path / "logs.db"
+    old = [record(f"r{n}", remoteIp=ip, receiveTime=NOON_MS + n) for n, ip in enumerate(["10.1.2.3", "2001:db8::1"])]
+    with sqlite3.connect(path) as connection:
+        connection.executescript(FIRST_VERSION)
+        for row_id, log in enumerate(old, start=7):
+            row = (row_id, log.requestId, log.receiveTime, log.appkey, log.apiName, log.venderId, log.errorCode,
+                   log.remoteIp, log.platformRepTime, log.serviceTime, msgspec.json.encode(log))  # fmt: skip
+            connection.execute("INSERT INTO call_log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            connection.execute("INSERT INTO call_log_text (rowid, content) VALUES (?, 'order_id')", (row_id,))
+    connection.close()
+    for _ in range(2):
+        async with open_sqlite_store(path) as store:
+            page = await store.search(query(keywords=("order_id",)))
+            assert [hit.log for hit in page.hits] == [old[1], old[0]]
+            assert (await store.search(query(remote_ip="10.0.0.0/8"))).hits[0].log == old[0]
+            assert [verdict.outcome for verdict in await store.add(old)] == ["duplicate"] * 2

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from openplatform.records import Histogram, StatsQuery, StatsTable
 from tests.contract.call_log_store.samples import DAY_MS, NOON_MS, StoreUnderTest, query, record
 
 
@@ -24,7 +25,9 @@ async def test_an_empty_store_answers_empty(tested: StoreUnderTest) -> None:
     """Before the first record, searches and statistics are empty, and there is nothing to drop."""
     page = await tested.store.search(query(keywords=("订单",)))
     assert (page.hits, page.total, page.cursor) == ((), 0, None)
-    assert list(await tested.store.stats(from_ms=0, to_ms=NOON_MS)) == []
+    assert await tested.store.stats(StatsQuery(from_ms=0, to_ms=NOON_MS)) == StatsTable(stats=())
+    assert await tested.store.count(query()) == 0
+    assert await tested.store.histogram(query(), interval_ms=DAY_MS) == Histogram(interval_ms=DAY_MS, buckets=())
     assert await tested.store.drop_before(date(2030, 1, 1)) == 0
 
 
@@ -81,6 +84,7 @@ async def test_old_days_are_dropped(tested: StoreUnderTest) -> None:
     await tested.settled()
     assert await tested.ids() == ["r4", "r3"]
     assert await tested.ids(keywords=("order_id",)) == ["r4", "r3"]
+    assert await tested.store.count(query()) == 2
     assert await tested.store.drop_before(midnight.date()) == 0
     assert await tested.add(record("r0", receiveTime=times[0])) == ["created"]
 

@@ -1,11 +1,13 @@
 """A search of the log store finds what fits all its conditions, in pages, newest first; a cursor is where a page ended."""
 
+import base64
 from typing import Any
 
 import pytest
 
 from openplatform.errors import StoreRejected
 from openplatform.ports import CallLogStore
+from openplatform.records import LogSort
 from tests.contract.call_log_store.samples import NOON_MS, StoreUnderTest, query, record
 
 VARIED = [
@@ -33,6 +35,12 @@ CONDITIONS: dict[str, tuple[dict[str, Any], str]] = {
     "code is no prefix": ({"error": "2"}, "r6"),
     "address": ({"remote_ip": "198.51.100.7"}, "r6"),
     "address in another spelling": ({"remote_ip": "2001:0DB8:0:0:0:0:0:1"}, "r8"),
+    "a network": ({"remote_ip": "198.51.100.0/24"}, "r6"),
+    "a network that is not": ({"remote_ip": "198.51.101.0/24"}, ""),
+    "one address as a network": ({"remote_ip": "198.51.100.7/32"}, "r6"),
+    "all of IPv4": ({"remote_ip": "0.0.0.0/0", "from_ms": NOON_MS + 6000}, "r7 r6"),
+    "a network of IPv6": ({"remote_ip": "2001:db8::/32"}, "r8"),
+    "IPv4 as IPv6 writes it": ({"remote_ip": "::ffff:198.51.100.7"}, "r6"),
     "request": ({"request_id": "r3"}, "r3"),
     "from is included": ({"from_ms": NOON_MS + 7000}, "r8 r7"),
     "to is not": ({"to_ms": NOON_MS + 1000}, "r0"),
@@ -92,18 +100,56 @@ async def test_pages_are_stable_while_records_arrive(tested: StoreUnderTest) -> 
     assert ids == [f"old{n:02}" for n in reversed(range(10))]
 
 
-async def read_all(store: CallLogStore, *, size: int) -> list[str]:
+ORDERS = {"-time": "r4 r3 r2 r1 r0", "time": "r0 r1 r2 r3 r4", "-ms": "r2 r4 r1 r3 r0", "ms": "r0 r3 r1 r4 r2"}
+
+
+@pytest.mark.parametrize(("sort", "expected"), ORDERS.items())
+async def test_orders(tested: StoreUnderTest, sort: LogSort, expected: str) -> None:
+    """By time or by response time, either way, ties by time; pages follow each other in every order."""
+    times = [5, 20, 30, 10, 20]
+    records = [record(f"r{n}", platformRepTime=ms, receiveTime=NOON_MS + n) for n, ms in enumerate(times)]
+    await tested.add(*records)
+    assert " ".join(await tested.ids(sort=sort)) == expected
+    assert " ".join(await read_all(tested.store, size=2, sort=sort)) == expected
+
+
+async def test_a_cursor_belongs_to_its_order(tested: StoreUnderTest) -> None:
+    """In another order it would skip or repeat records, so it is refused."""
+    await tested.add(*(record(f"r{n}", receiveTime=NOON_MS + n) for n in range(3)))
+    first = await tested.store.search(query(size=1))
+    for sort in ("time", "ms", "-ms"):
+        with pytest.raises(StoreRejected, match="order"):
+            await tested.store.search(query(size=1, cursor=first.cursor, sort=sort))
+
+
+async def read_all(store: CallLogStore, *, size: int, sort: LogSort = "-time") -> list[str]:
     """The ids of all pages in turn."""
     ids: list[str] = []
     cursor: str | None = None
     while True:
-        page = await store.search(query(size=size, cursor=cursor))
+        page = await store.search(query(size=size, cursor=cursor, sort=sort))
         ids += [hit.log.requestId for hit in page.hits]
         if (cursor := page.cursor) is None:
             return ids
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "!!!", "bnVsbA", "WzEsMl0", "Wy0xLCJhIl0", "W10", "单" * 9, "A" * 5000])
+MADE_UP = {
+    "empty": "",
+    "no base64": "!!!",
+    "no JSON": "eA",
+    "null": "bnVsbA",
+    "empty list": "W10",
+    "Chinese": "单" * 9,
+    "long": "A" * 5000,
+    "no position": base64.b64encode(b'["-time"]').decode(),
+    "without the id": base64.b64encode(b'["-time",1]').decode(),
+    "types": base64.b64encode(b'["-time","1",1]').decode(),
+    "a number beyond a long": base64.b64encode(b'["-time",9223372036854775808,"a"]').decode(),
+    "too much": base64.b64encode(b'["-time",1,1,"a"]').decode(),
+}
+
+
+@pytest.mark.parametrize("cursor", MADE_UP.values(), ids=MADE_UP.keys())
 async def test_a_cursor_that_nobody_made_is_rejected(tested: StoreUnderTest, cursor: str) -> None:
     """It is the caller's mistake, not an outage."""
     await tested.add(record("r1"))
@@ -121,3 +167,6 @@ async def test_the_total_is_capped(tested: StoreUnderTest) -> None:
     await tested.add(record("one more"))
     page = await tested.store.search(query(size=1))
     assert (page.total, page.total_is_capped) == (10_000, True)
+    assert await tested.store.count(query()) == 10_001
+    assert await tested.store.count(query(request_id="one more")) == 1
+    assert (await tested.store.search(query(size=1, wants_total=False))).total == 0

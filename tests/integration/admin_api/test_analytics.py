@@ -1,32 +1,26 @@
 """Today's ranking, log search and statistics: the indexer's words, with the apps' names."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
-from admin_api.app import create_app
 from admin_api.settings import AdminSettings
 from admin_api.tables.apps import app_info
 from log_indexer.app import create_app as create_indexer
 from log_indexer.app import open_resources as open_indexer
-from log_indexer.settings import IndexerSettings
 from openplatform.adapters.embedded import Embedded
 from openplatform.records import CallLog, QuotaRequest
-from openplatform.service_client import ServiceClient
 from tests.admin_world import ZONE, Caller, World, eventually, open_world, refusal
+from tests.integration.admin_api.indexing import asking, indexer_settings
 
-KEY = "key-of-the-integration-tests"
 NOW = datetime.now(ZONE)
 NOW_MS = int(NOW.timestamp() * 1000)
 LAST_HOUR = {"from": NOW_MS - 3_600_000, "to": NOW_MS + 3_600_000}
@@ -41,25 +35,10 @@ def call_log(number: int, **fields: Any) -> CallLog:
     return CallLog(**defaults | fields)
 
 
-@asynccontextmanager
-async def asking(world: World, indexer: ASGIApp) -> AsyncIterator[World]:
-    """The same admin_api, whose service client reaches this indexer."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(indexer)) as http:
-        client = ServiceClient(
-            http, world.resources.directory, internal_key=KEY, pinned={"log-indexer": ["indexer:8011"]}
-        )
-        world.app = create_app(replace(world.resources, services=client), world.settings)
-        yield world
-
-
 @pytest.fixture
 async def real(world: World, tmp_path: Path) -> AsyncIterator[World]:
     """admin_api in front of the real log_indexer over SQLite, with four records."""
-    settings = IndexerSettings.from_env({
-        "PAILOU_RABBITMQ_URL": "memory://", "PAILOU_ELASTICSEARCH_URL": f"sqlite:///{tmp_path}/logs.db",
-        "PAILOU_REDIS_URL": "memory://", "PAILOU_INTERNAL_KEYS": KEY,
-    })  # fmt: skip
-    async with open_indexer(settings, Embedded()) as resources:
+    async with open_indexer(indexer_settings(tmp_path), Embedded()) as resources:
         await resources.store.prepare()
         await resources.store.add([
             call_log(1, errorCode="7:accesscontrol.limited-by-app-access-count", platformRepTime=1),
@@ -67,16 +46,21 @@ async def real(world: World, tmp_path: Path) -> AsyncIterator[World]:
             call_log(3, appkey="99999999", apiName="open.stock.get", platformRepTime=900),
             call_log(4, remoteIp="10.0.0.10", venderId=None),
         ])  # fmt: skip
-        async with asking(world, create_indexer(resources, settings)) as opened:
+        async with asking(world, create_indexer(resources, indexer_settings(tmp_path))) as opened:
             yield opened
+
+
+async def name_app(real: World, admin: Caller) -> None:
+    """Gives 10000001 to an app called 云帆ERP."""
+    app = await admin.new_app(app_name="云帆ERP")
+    async with real.database.begin() as connection:
+        await connection.execute(app_info.update().where(app_info.c.id == app["id"]).values(app_key="10000001"))
 
 
 async def test_a_search_combines_conditions_and_names_the_apps(real: World) -> None:
     """By app name or key, API, error, address, merchant, duration, request id and keywords; newest first."""
     admin = await real.administrator()
-    app = await admin.new_app(app_name="云帆ERP")
-    async with real.database.begin() as connection:
-        await connection.execute(app_info.update().where(app_info.c.id == app["id"]).values(app_key="10000001"))
+    await name_app(real, admin)
     for conditions, numbers in (
         ({}, [1, 2, 3, 4]),
         ({"app": "云帆"}, [1, 2, 4]),
@@ -87,6 +71,9 @@ async def test_a_search_combines_conditions_and_names_the_apps(real: World) -> N
         ({"error": "any"}, [1]),
         ({"error": "0", "api_name": "open.order.get"}, [2, 4]),
         ({"remote_ip": "10.0.0.10"}, [4]),
+        ({"remote_ip": "10.0.0.8/29"}, [1, 2, 3, 4]),
+        ({"remote_ip": "10.0.0.9/32"}, [1, 2, 3]),
+        ({"sort": "-ms", "app": "云帆"}, [2, 4, 1]),
         ({"vender_id": 7, "max_ms": 20}, [1, 2]),
         ({"request_id": f"{2:032x}"}, [2]),
         ({"q": "发货"}, [2]),
@@ -126,14 +113,61 @@ async def test_one_call_is_found_by_its_request_id(real: World) -> None:
 async def test_statistics_come_by_api(real: World) -> None:
     """Calls, errors and times over a range to the second, of all APIs or of one."""
     admin = await real.administrator()
-    orders, stock = await admin.shown("/stats", **LAST_HOUR)
-    assert (orders["api_name"], orders["calls"], orders["errors"]) == ("open.order.get", 3, 1)
-    assert (stock["api_name"], stock["mean_ms"]) == ("open.stock.get", 900.0)
-    assert [row["api_name"] for row in await admin.shown("/stats", **LAST_HOUR, api_name="open.stock.get")] == [
-        "open.stock.get"
-    ]
+    orders, stock = (await admin.shown("/stats", **LAST_HOUR))["items"]
+    assert (orders["key"], orders["calls"], orders["errors"], orders["limited"]) == ("open.order.get", 3, 1, 1)
+    assert (stock["key"], stock["mean_ms"], stock["max_ms"]) == ("open.stock.get", 900.0, 900.0)
+    slow = await admin.shown("/stats", **LAST_HOUR, min_ms=100)
+    assert ([row["key"] for row in slow["items"]], slow["others"]) == (["open.stock.get"], 0)
     one_second = {"from": "2024-01-01T08:00:00+08:00", "to": "2024-01-01T00:00:01Z"}
-    assert await admin.shown("/stats", **one_second) == []
+    assert await admin.shown("/stats", **one_second) == {"items": [], "others": 0}
+    assert (await admin.shown("/stats", **LAST_HOUR, app="nobody"))["items"] == []
+
+
+async def test_statistics_come_by_app_merchant_error_and_over_time(real: World) -> None:
+    """Apps with their names; in the order asked for; as a file too."""
+    admin = await real.administrator()
+    await name_app(real, admin)
+    by_app = (await admin.shown("/stats", **LAST_HOUR, by="app", sort="-mean_ms"))["items"]
+    assert [(row["key"], row["name"], row["calls"]) for row in by_app] == [
+        ("99999999", "", 1),
+        ("10000001", "云帆ERP", 3),
+    ]
+    by_vender = (await admin.shown("/stats", **LAST_HOUR, by="vender", sort="key"))["items"]
+    assert [(row["key"], row["calls"]) for row in by_vender] == [("", 1), ("7", 3)]
+    by_error = (await admin.shown("/stats", **LAST_HOUR, by="error", sort="-error_rate"))["items"]
+    assert [(row["key"], row["errors"]) for row in by_error] == [
+        ("7:accesscontrol.limited-by-app-access-count", 1),
+        ("0", 0),
+    ]
+    over_time = (await admin.shown("/stats", **LAST_HOUR, by="time"))["items"]
+    assert sum(row["calls"] for row in over_time) == 4
+    assert all(int(row["key"]) % 60_000 == 0 for row in over_time)
+    answer = await admin.get("/stats/export", **LAST_HOUR, by="app")
+    head, first, second, end = answer.content.removeprefix(b"\xef\xbb\xbf").decode().split("\r\n")
+    assert head == "app,app_name,calls,errors,limited,mean_ms,p50_ms,p95_ms,p99_ms,max_ms,mean_service_ms"
+    assert (first.startswith("10000001,云帆ERP,3,1,1,"), second, end) == (
+        True,
+        "99999999,,1,0,0,900.0,900.0,900.0,900.0,900.0,",
+        "",
+    )
+
+
+async def test_a_histogram_comes_over_the_same_conditions(real: World) -> None:
+    """No more than 60 bars, none left out."""
+    admin = await real.administrator()
+    for conditions, calls, errors in (({}, 4, 1), ({"q": "发货"}, 1, 0), ({"app": "nobody"}, 0, 0)):
+        bars = await admin.shown("/logs/histogram", **LAST_HOUR, **conditions)
+        assert len(bars["buckets"]) <= 60
+        assert sum(bar["calls"] for bar in bars["buckets"]) == calls
+        assert sum(bar["errors"] for bar in bars["buckets"]) == errors
+
+
+async def test_a_call_has_neighbours(real: World) -> None:
+    """Of the same app, within a minute, newest first, the call itself among them."""
+    viewer = await real.operator("log:view")
+    rows = await viewer.shown(f"/logs/{2:032x}/neighbours")
+    assert [int(row["requestId"], 16) for row in rows] == [1, 2, 4]
+    assert refusal(await viewer.get("/logs/unknown/neighbours")) == (404, "not-found")
 
 
 BAD_RANGES: list[dict[str, Any]] = [
@@ -141,7 +175,8 @@ BAD_RANGES: list[dict[str, Any]] = [
     {"from": NOW_MS - 32 * 86_400_000, "to": NOW_MS}, {"from": "yesterday", "to": NOW_MS}, {"from": "1" * 5000, "to": NOW_MS},
     {"from": "2026-01-01T00:00:00", "to": "2026-01-01T01:00:00"}, {**LAST_HOUR, "size": 101}, {**LAST_HOUR, "size": 10_001},
     {**LAST_HOUR, "remote_ip": "localhost"}, {**LAST_HOUR, "vender_id": -1}, {**LAST_HOUR, "q": "x" * 10_000},
-    {**LAST_HOUR, "sort": "requestContent"}, {**LAST_HOUR, "min_ms": "x"}, {**LAST_HOUR, "app_key": ["x"] * 101},
+    {**LAST_HOUR, "remote_ip": "10.0.0.0/33"}, {**LAST_HOUR, "sort": "requestContent"}, {**LAST_HOUR, "by": "api"},
+    {**LAST_HOUR, "min_ms": "x"}, {**LAST_HOUR, "app_key": ["x"] * 101},
 ]  # fmt: skip
 
 
@@ -154,7 +189,7 @@ async def test_a_search_that_makes_no_sense_is_refused(world: World, admin: Call
 
 async def test_without_an_indexer_the_search_says_so_and_the_rest_works(world: World, admin: Caller) -> None:
     """No instance registered: 503 `search-unavailable`, with a word on when to try again."""
-    for path in ("/logs", "/stats"):
+    for path in ("/logs", "/logs/histogram", "/logs/export", "/logs/someone", "/stats", "/stats/export"):
         answer = await admin.get(path, **LAST_HOUR)
         assert refusal(answer) == (503, "search-unavailable")
         assert answer.headers["retry-after"]

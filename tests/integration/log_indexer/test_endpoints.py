@@ -1,6 +1,8 @@
 """log_indexer as a whole on embedded parts: from the queue to the answers of /logs, /stats, /lag, /metrics, bad input included."""
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -94,12 +96,50 @@ async def test_pages_and_conditions(client: httpx.AsyncClient) -> None:
 async def test_statistics(client: httpx.AsyncClient) -> None:
     """By API, most called first, or of one API."""
     stats = (await client.get("/stats", params=RANGE)).json()["stats"]
-    assert [(s["api_name"], s["calls"], s["errors"], s["mean_ms"]) for s in stats] == [
+    assert [(s["key"], s["calls"], s["errors"], s["mean_ms"]) for s in stats] == [
         ("jd.order.get", 2, 1, 20.0),
         ("jd.sku.get", 1, 0, 50.0),
     ]
     one = (await client.get("/stats", params=RANGE | {"api_name": "jd.sku.get"})).json()["stats"]
     assert one == [stats[1]]
+
+
+async def test_statistics_of_some_calls_by_something_else(client: httpx.AsyncClient) -> None:
+    """The calls that fit the conditions, by error, or over time."""
+    errors = (await client.get("/stats", params=RANGE | {"by": "error", "api_name": "jd.order.get"})).json()
+    assert {row["key"]: row["calls"] for row in errors["stats"]} == {"0": 1, "27:session-expired": 1}
+    (second,) = (await client.get("/stats", params=RANGE | {"by": "time"})).json()["stats"]
+    assert (second["key"], second["calls"], second["max_ms"]) == (str(NOON_MS), 3, 50)
+
+
+async def test_a_histogram_has_no_gaps(client: httpx.AsyncClient) -> None:
+    """A bar for each interval of the range; those that fit the conditions are counted."""
+    histogram = (await client.get("/logs/histogram", params=RANGE)).json()
+    assert histogram["interval_ms"] == 1000
+    assert [(bar["calls"], bar["errors"]) for bar in histogram["buckets"]] == [(0, 0), (3, 1)]
+    some = (await client.get("/logs/histogram", params=RANGE | {"q": "订单"})).json()
+    assert [bar["calls"] for bar in some["buckets"]] == [0, 1]
+
+
+async def test_an_export_is_a_line_for_each_record(client: httpx.AsyncClient) -> None:
+    """Newest first, those that fit only; the number of lines comes first, and alone when only asked for."""
+    answer = await client.get("/logs/export", params=RANGE)
+    assert (answer.headers["x-total-count"], answer.headers["content-type"]) == ("3", "application/x-ndjson")
+    records = [json.loads(line) for line in answer.text.splitlines()]
+    assert [record["requestId"] for record in records] == ["r3", "r2", "r1"]
+    assert records[2]["requestContent"] == "订单 <b>x</b>"
+    only = await client.get("/logs/export", params=RANGE | {"error": "any"})
+    assert [json.loads(line)["requestId"] for line in only.text.splitlines()] == ["r2"]
+    asked = await client.head("/logs/export", params=RANGE)
+    assert (asked.headers["x-total-count"], asked.content) == ("3", b"")
+
+
+async def test_a_page_says_how_far_indexing_has_come(client: httpx.AsyncClient) -> None:
+    """With nothing waiting, that is now."""
+    before_ms = int(time.time() * 1000)
+    page = (await client.get("/logs", params=RANGE)).json()
+    assert page["indexed_to_ms"] >= before_ms
+    assert page["is_partial"] is False
 
 
 async def test_lag_and_metrics(client: httpx.AsyncClient) -> None:
@@ -142,7 +182,14 @@ BAD = {
     "q": ("/logs", RANGE | {"q": "x" * 10_001}, "isv.invalid-parameter:q"),
     "number": ("/logs", RANGE | {"min_ms": "NaN"}, "isv.invalid-parameter:min_ms"),
     "statistics without range": ("/stats", {"from_ms": "1"}, "isv.missing-parameter:to_ms"),
-    "statistics by app": ("/stats", RANGE | {"app_key": "a"}, "isv.invalid-parameter:app_key"),
+    "statistics by anything": ("/stats", RANGE | {"by": "servIP"}, "isv.invalid-parameter:by"),
+    "wildcard": ("/logs", RANGE | {"q": "*der"}, "isv.invalid-parameter:q"),
+    "no word": ("/logs", RANGE | {"q": "{}[]()!^~:\\/"}, "isv.invalid-parameter:q"),
+    "network": ("/logs", RANGE | {"remote_ip": "10.0.0.0/99"}, "isv.invalid-parameter:remote_ip"),
+    "histogram without range": ("/logs/histogram", {"to_ms": "1"}, "isv.missing-parameter:from_ms"),
+    "histogram of an interval": ("/logs/histogram", RANGE | {"interval_ms": "1"}, "isv.invalid-parameter:interval_ms"),
+    "export of ten years": ("/logs/export", {"from_ms": "0", "to_ms": "315360000000"}, "isv.invalid-parameter:to_ms"),
+    "export of a page": ("/logs/export", RANGE | {"size": "10"}, "isv.invalid-parameter:size"),
 }
 
 
@@ -155,7 +202,7 @@ async def test_bad_requests(client: httpx.AsyncClient, path: str, params: dict[s
     assert len(answer.json()["sub_msg"]) > 10
 
 
-HARMLESS = ["*", "a* OR b", "</em><script>", "{}[]()!^~:\\/", "订" * 2_000, "\0", "%00", "NEAR(a b, 3)", "_" * 9]
+HARMLESS = ['"a*" OR b', "</em><script>", "id:{x}[y]", "订" * 2_000, "a\0b", "%00", "NEAR(a b, 3)", "_" * 9, "a:/.*/"]
 
 
 @pytest.mark.parametrize("q", HARMLESS)
@@ -165,7 +212,7 @@ async def test_no_keyword_breaks_the_search(client: httpx.AsyncClient, q: str) -
     assert (answer.status_code, answer.json()["hits"]) == (200, [])
 
 
-@pytest.mark.parametrize("path", ["/logs", "/stats", "/lag"])
+@pytest.mark.parametrize("path", ["/logs", "/logs/histogram", "/logs/export", "/stats", "/lag"])
 @pytest.mark.parametrize("key", ["", "wrong-key-of-16-c", "0123456789abcdeé"])
 async def test_the_key_is_needed(client: httpx.AsyncClient, path: str, key: str) -> None:
     """Without the internal key nothing is told."""
@@ -184,7 +231,7 @@ async def test_a_store_that_is_down_is_busy(tmp_path: Path, free_port: Any, embe
     using = settings(tmp_path, elasticsearch_url=f"http://127.0.0.1:{free_port()}")
     async with indexer(using, embedded) as client, open_log_publisher("memory://", embedded) as publisher:
         await publisher.publish(lines(call_log("r1")), node="gw-1")
-        for path in ("/logs", "/stats"):
+        for path in ("/logs", "/logs/histogram", "/logs/export", "/stats"):
             answer = await client.get(path, params=RANGE)
             assert (answer.status_code, answer.json()["sub_code"]) == (503, "isp.platform-unavailable")
         ready = await client.get("/readyz")

@@ -8,7 +8,17 @@ from typing import Any
 import msgspec
 
 from openplatform.errors import PLATFORM_UNAVAILABLE
-from openplatform.records import ApiStats, CallLog, IndexVerdict, LogPage, LogQuery, StoreInUse
+from openplatform.records import (
+    CallLog,
+    Histogram,
+    IndexVerdict,
+    LogConditions,
+    LogPage,
+    LogQuery,
+    StatsQuery,
+    StatsTable,
+    StoreInUse,
+)
 
 CREATED = IndexVerdict(outcome="created")
 
@@ -117,7 +127,13 @@ class ScriptedStore:
     async def search(self, query: LogQuery) -> LogPage:
         raise NotImplementedError
 
-    async def stats(self, *, from_ms: int, to_ms: int, api_name: str | None = None) -> Sequence[ApiStats]:
+    async def count(self, conditions: LogConditions) -> int:
+        raise NotImplementedError
+
+    async def histogram(self, conditions: LogConditions, *, interval_ms: int, offset_ms: int = 0) -> Histogram:
+        raise NotImplementedError
+
+    async def stats(self, query: StatsQuery) -> StatsTable:
         raise NotImplementedError
 
     async def drop_before(self, day: date) -> int:

@@ -16,7 +16,7 @@ from openplatform.records import Instance
 from openplatform.service_client import ServiceClient
 
 STATS = {
-    "api_name": "open.order.get",
+    "key": "open.order.get",
     "calls": 3,
     "errors": 1,
     "mean_ms": 2315,

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from openplatform.adapters.sqlite_query import percentile
+from openplatform.adapters.sqlite_stats import percentile
 from openplatform.adapters.sqlite_text import TOKENIZER, highlight, match_expression, spaced
 
 

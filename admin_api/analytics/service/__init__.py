@@ -1,0 +1,1 @@
+"""Searches, statistics and exports, over the log indexer."""
