@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
     400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
-    409: "Conflict", 413: "Content Too Large", 422: "Invalid Request", 429: "Too Many Requests",
+    409: "Conflict", 410: "Gone", 413: "Content Too Large", 422: "Invalid Request", 429: "Too Many Requests",
     500: "Internal Error", 503: "Service Unavailable",
 }  # fmt: skip
 _HTTP = {

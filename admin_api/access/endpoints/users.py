@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query
 
 from admin_api.access.repository.users import UserListing, last_logins, list_users, roles_of_users
+from admin_api.access.service.password_links import make_link
 from admin_api.access.service.users import (
     UserDraft,
     UserEdit,
@@ -53,6 +54,14 @@ class NewPasswordView(View):
     """password: shown this once; to be changed at the next login."""
 
     password: str
+
+
+class PasswordLinkView(View):
+    """token: shown this once; path: of the console's page that takes it, in the fragment, which no server and no log sees."""
+
+    token: str
+    path: str
+    expire_time: datetime
 
 
 class SignedOut(View):
@@ -115,6 +124,11 @@ def user_routes(database: Database, passwords: Passwords, zone: ZoneInfo) -> API
         hashed = await passwords.hash(password)
         await desk.change(lambda change: reset_password(change, user_id, hashed))
         return NewPasswordView(password=password)
+
+    @router.post("/{user_id}/password-link", openapi_extra=needs("sys:user:resetPwd"))
+    async def make_password_link(user_id: Id, desk: AtDesk) -> PasswordLinkView:
+        token, ends = await desk.change(lambda change: make_link(change, user_id))
+        return PasswordLinkView.of({"token": token, "path": f"/password#{token}", "expire_time": ends}, zone)
 
     @router.post("/{user_id}/logout", openapi_extra=needs("sys:user:kick"))
     async def sign_out(user_id: Id, desk: AtDesk) -> SignedOut:

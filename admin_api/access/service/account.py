@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from admin_api.access.repository.password_links import forget_links_of
 from admin_api.access.repository.users import end_session_of
 from admin_api.outbox.changes import Change
 from admin_api.security.problems import Problem
@@ -27,6 +28,7 @@ async def change_own_password(
     new = {"password": password_hash, "must_change_password": False}
     after = await update_row(change.connection, admin_user, before, new)
     await change.record("change-password", admin_user.name, user_id, before, after)
+    await forget_links_of(change.connection, user_id)
     await end_sessions_of(change.connection, user_id)
     return await sessions.open(change.connection, user_id, remote_ip=change.by.remote_ip, user_agent=user_agent)
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from admin_api.access.repository.password_links import forget_links_of
+from admin_api.access.repository.preferences import forget_preferences
 from admin_api.access.repository.roles import built_in_role
 from admin_api.access.repository.users import change_access_alone, roles_of_users, set_roles, there_are_users
 from admin_api.access.service.limits import keep_an_administrator, refuse_above, refuse_handing_out
@@ -101,6 +103,7 @@ async def reset_password(change: Change, user_id: int, password_hash: str) -> Ro
     await refuse_above(change, user_id)
     new = {"password": password_hash, "must_change_password": True}
     after = await update_row(change.connection, admin_user, before, new)
+    await forget_links_of(change.connection, user_id)
     await end_sessions_of(change.connection, user_id)
     await change.record("reset-password", admin_user.name, user_id, before, after)
     return after
@@ -123,6 +126,8 @@ async def delete_user(change: Change, user_id: int) -> None:
     await refuse_above(change, user_id)
     await end_sessions_of(change.connection, user_id)
     await set_roles(change.connection, user_id, [])
+    await forget_links_of(change.connection, user_id)
+    await forget_preferences(change.connection, user_id)
     before = await delete_row(change.connection, admin_user, user_id)
     await keep_an_administrator(change)
     await change.record("delete", admin_user.name, user_id, before=before)
