@@ -25,16 +25,21 @@ from admin_api.analytics.endpoints.logs import log_routes
 from admin_api.analytics.endpoints.ranking import ranking_routes
 from admin_api.analytics.endpoints.stats import stats_routes
 from admin_api.analytics.service.search import INDEXER, Analytics
+from admin_api.apis.endpoints.limits import api_limit_routes
 from admin_api.apis.endpoints.mappings import mapping_routes
 from admin_api.apis.endpoints.params import param_routes
+from admin_api.apis.endpoints.preview import preview_routes
 from admin_api.apis.endpoints.table import table_routes
 from admin_api.apps.endpoints.apps import app_routes
+from admin_api.apps.endpoints.bench import bench_routes
 from admin_api.apps.endpoints.customers import customer_routes
 from admin_api.apps.endpoints.grants import grant_routes
+from admin_api.apps.endpoints.limits import app_limit_routes
 from admin_api.apps.endpoints.quota import quota_routes
 from admin_api.apps.endpoints.secrets import secret_routes
 from admin_api.apps.endpoints.tokens import token_routes
 from admin_api.apps.jobs import retire_secrets
+from admin_api.apps.service.bench import Bench, open_bench_client
 from admin_api.apps.service.secrets import prove_secrets_open
 from admin_api.billing.endpoints import billing_routes
 from admin_api.billing.jobs.accounts import Accounts, keeping
@@ -105,6 +110,7 @@ class Resources:
     relay: Relay
     changes: Changes
     accounts: Accounts
+    bench: Bench
 
 
 @asynccontextmanager
@@ -144,6 +150,12 @@ async def open_resources(
             metrics=metrics,
             relay=relay,
             changes=Changes(database, clock, relay),
+            bench=Bench(
+                await stack.enter_async_context(open_bench_client()),
+                settings.gateway_url,
+                clock,
+                internal_key=settings.internal_keys[0],
+            ),
             accounts=Accounts(
                 database,
                 charges=await stack.enter_async_context(open_charge_consumer(settings.rabbitmq_url, embedded)),
@@ -249,10 +261,14 @@ def _api_routers(
         account_routes(database, sessions, sign_in, resources.passwords, guard, zone),
         app_routes(database, resources.seal, resources.quota, zone),
         quota_routes(resources.changes, resources.quota, zone),
+        app_limit_routes(resources.changes, resources.quota, zone),
+        api_limit_routes(resources.changes, resources.quota, zone),
+        preview_routes(database, resources.directory, zone),
         secret_routes(database, resources.seal, sign_in, zone),
         grant_routes(database, zone),
         table_routes(database, zone),
         mapping_routes(database, zone),
+        bench_routes(resources.bench, resources.seal, zone),
         token_routes(database, resources.clock, zone),
         customer_routes(database, resources.passwords, zone),
         billing_routes(database, resources.accounts.in_redis, zone),

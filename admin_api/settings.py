@@ -60,6 +60,9 @@ class AdminSettings:
     monitor_addresses: tuple[str, ...] = ()
     """Fixed `host:port` of monitor; none = ask the directory."""
 
+    gateway_url: str = "http://127.0.0.1:8000/router/rest"
+    """PAILOU_GATEWAY_URL: where the test bench sends its calls; the gateway's port in every example, as `pailou sign` has it."""
+
     body_limit_bytes: int = 1024 * 1024
     """PAILOU_ADMIN_BODY_LIMIT_BYTES: a route with a 64 KiB schema and example fits many times; more than this is refused."""
 
@@ -85,6 +88,7 @@ class AdminSettings:
             trusted_proxies=env.networks("TRUSTED_PROXIES"),
             indexer_addresses=env.words("INDEXER_ADDRESSES"),
             monitor_addresses=env.words("MONITOR_ADDRESSES"),
+            gateway_url=env.url("GATEWAY_URL", "http://127.0.0.1:8000/router/rest", schemes=("http", "https")),
             body_limit_bytes=env.integer("ADMIN_BODY_LIMIT_BYTES", 1024 * 1024, low=1024, high=16 * 1024 * 1024),
         )
         env.finish()

@@ -170,6 +170,7 @@ def create_app(resources: Resources, settings: GatewaySettings) -> ASGIApp:
         },
         turn_end=resources.turn_end,
         sample_every=settings.sample_every,
+        internal_keys=settings.internal_keys,
     )
 
 

@@ -15,8 +15,8 @@ class Call:
     __slots__ = (
         "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "breaker_is_open", "cached", "content_type", "error",
         "fallback", "flight", "given_up", "grant", "guarded_s", "headers", "http_method", "params", "query", "received_at",
-        "remote_ip", "request_id", "route", "service_body", "service_ms", "signed_body", "simplify", "stale_body", "stamps",
-        "started", "status", "too_large", "vender_id", "verdict",
+        "remote_ip", "request_id", "route", "service_body", "service_ms", "shows_stamps", "signed_body", "simplify", "stale_body",
+        "stamps", "started", "status", "too_large", "vender_id", "verdict",
     )  # fmt: skip
 
     carries = 0
@@ -36,7 +36,7 @@ class Call:
         accepts_gzip: bool = False,
         too_large: bool = False,
     ) -> None:
-        # the door: received_at is epoch seconds, started the monotonic clock's
+        # the door: received_at is epoch seconds, started the monotonic clock's; shows_stamps: stamps go into the answer's header
         self.request_id = request_id
         self.http_method = http_method
         self.query = query
@@ -48,6 +48,7 @@ class Call:
         self.accepts_gzip = accepts_gzip
         self.too_large = too_large
         self.stamps: list[tuple[str, float]] | None = None
+        self.shows_stamps = False
         # ValidateParams
         self.params: dict[str, str] = {}
         self.signed_body = b""

@@ -3,7 +3,7 @@
 import itertools
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from starlette.types import Receive, Scope, Send
@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.call import Batch, Call
 from gateway.pipeline import Pipeline
 from gateway.turn_end import TurnEnd
+from openplatform import stage_times
 from openplatform.addresses import caller_address, parse_address
 from openplatform.env import Network
 from openplatform.ports import Clock
@@ -27,6 +28,7 @@ Headers = list[tuple[bytes, bytes]]
 PATH = "/router/rest"
 BATCH_PATH = "/router/batch"
 SEPARATOR_HEADER = b"top-api-separator"
+_ASKS_TIMES = stage_times.ASKING_HEADER.encode()
 _GZIP_REFUSED = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 
 Answerer = Callable[..., Awaitable[tuple[int, Headers, bytes]]]
@@ -63,8 +65,11 @@ class GatewayEndpoint:
         probes: dict[str, Probe],
         turn_end: TurnEnd,
         sample_every: int,
+        internal_keys: Sequence[str],
     ) -> None:
-        """turn_end: how a front that knows of it lets answers leave; sample_every: one call of so many gets its stages timed."""
+        """turn_end: how a front that knows of it lets answers leave; sample_every: one call of so many gets its stages timed;
+        internal_keys: who may ask how long the stages of their call took."""
+        self._internal_keys = internal_keys
         self.turn_end = turn_end
         self._pipeline = pipeline
         self._batch_pipeline = batch_pipeline
@@ -102,6 +107,8 @@ class GatewayEndpoint:
         """
         call = self._new(Call, method, query, headers, body, client, too_large)
         await self._pipeline.run(call)
+        if call.shows_stamps and call.stamps is not None:
+            call.headers.append((stage_times.ANSWER_HEADER.encode(), stage_times.shown(call.stamps).encode()))
         return call.status, call.headers, call.answer
 
     async def answer_batch(
@@ -143,7 +150,7 @@ class GatewayEndpoint:
         self, kind: type[C], method: str, query: bytes, headers: Headers, body: bytes, client: str, too_large: bool
     ) -> C:
         started = self._clock.monotonic()
-        content_type, accepts_gzip, forwarded = "", False, ""
+        content_type, accepts_gzip, forwarded, asks_times = "", False, "", b""
         for name, value in headers:
             if name == b"content-type":
                 content_type = value.decode("latin-1")
@@ -151,6 +158,8 @@ class GatewayEndpoint:
                 accepts_gzip = b"gzip" in value and _GZIP_REFUSED.search(value) is None
             elif name == b"x-forwarded-for":
                 forwarded = value.decode("latin-1")
+            elif name == _ASKS_TIMES:
+                asks_times = value
         call = kind(
             request_id=self._ids.next(),
             http_method=method,
@@ -166,6 +175,9 @@ class GatewayEndpoint:
         self._until_sample -= 1
         if not self._until_sample:
             self._until_sample = self._sample_every
+            call.stamps = []
+        if asks_times and stage_times.is_asked(self._internal_keys, asks_times, query, body, now=call.received_at):
+            call.shows_stamps = True
             call.stamps = []
         return call
 

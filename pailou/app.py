@@ -124,6 +124,7 @@ def _environment(folder: VarFolder, known: LocalSecrets, platform: Platform) -> 
         "PAILOU_MAIL_FROM": f"Pailou <{ADMIN_EMAIL}>",
         "PAILOU_ALERT_RECIPIENTS": ADMIN_EMAIL,
         "PAILOU_CONSOLE_URL": platform.admin_url,
+        "PAILOU_GATEWAY_URL": platform.gateway_url,
         "PAILOU_INTERNAL_KEYS": known.internal_key,
         "PAILOU_MASTER_KEYS": f"local:{known.master_key}",
         "PAILOU_ADMIN_EMAIL": ADMIN_EMAIL,

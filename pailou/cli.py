@@ -137,7 +137,8 @@ def sign(
 
     The app's secret comes from PAILOU_APP_SECRET (or …_FILE), is asked for, or read from standard input; never an argument.
     """
-    from pailou.sign import parse_params, sign_call
+    from openplatform.signed_call import sign_call
+    from pailou.sign import parse_params
 
     try:
         given = parse_params(params or [])

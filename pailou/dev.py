@@ -13,11 +13,11 @@ from rich.console import Console
 from openplatform.env import Env, environment
 from openplatform.lifetime import draining
 from openplatform.logs import set_up_logging
+from openplatform.signed_call import sign_call
 from pailou.app import Doors, Platform, open_platform
 from pailou.demo.apis import EXAMPLES
 from pailou.demo.seed import DemoFile, write_demo_file
 from pailou.serving import bind
-from pailou.sign import sign_call
 from pailou.var_folder import ADMIN_EMAIL, LocalSecrets, VarFolder
 
 INHERITED = ("PAILOU_TIME_ZONE", "PAILOU_GATEWAY_HOST", "PAILOU_ADMIN_HOST", "PAILOU_DEFAULT_MINUTE_LIMIT")

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from admin_api.tables.apis import api_systemparam, app_api_grant, app_mapping
+from admin_api.tables.apps import app_info
 from admin_api.tables.listing import Filter, Listing, RowStream, contains, fetch_page
 from admin_api.tables.rows import Row, fetch_rows
 from admin_api.tables.selection import Chosen, Selection, choose
@@ -91,3 +92,22 @@ def _narrowed(query: sa.Select[Any], found: MappingFilter) -> sa.Select[Any]:
         if (wanted := getattr(found, name)) is not None:
             query = query.where(m[name] == wanted)
     return query
+
+
+async def mapping_named(connection: AsyncConnection, api_name: str) -> bool:
+    """Whether there is an API of this name."""
+    query = sa.select(app_mapping.c.id).where(app_mapping.c.gateway_api_name == api_name)
+    return (await connection.execute(query)).first() is not None
+
+
+async def apps_with_grant(connection: AsyncConnection, mapping_id: int) -> int:
+    """How many apps hold a grant for the API."""
+    query = sa.select(sa.func.count()).where(app_api_grant.c.mapping_id == mapping_id)
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def apps_without_grant(connection: AsyncConnection, mapping_id: int) -> int:
+    """How many enabled apps hold none."""
+    holders = sa.select(app_api_grant.c.app_id).where(app_api_grant.c.mapping_id == mapping_id)
+    query = sa.select(sa.func.count()).where(app_info.c.state == 1, app_info.c.id.not_in(holders))
+    return int((await connection.execute(query)).scalar_one())

@@ -75,6 +75,13 @@ class Change:
             rows = await token_rows(self.connection, ids[start : start + _CHUNK])
             await self._append(session_entry(row) for row in rows)
 
+    async def emit_passing_session(self, token_hash: str, *, app_id: int, user_id: int, expire_time: datetime) -> None:
+        """Tells gateways of a session that no row keeps: it ends by itself, or with Redis' data."""
+        await begin_emitting(self.connection)
+        row = {"access_token": token_hash, "app_id": app_id, "user_id": user_id, "start_time": self.now, "revoked_at": None,
+               "expire_time": expire_time, "scope": ""}  # fmt: skip
+        await self._append([session_entry(row)])
+
     async def emit_removal(self, kind: ConfigKind, *keys: str) -> None:
         """Tells gateways that these entries are gone."""
         await begin_emitting(self.connection)

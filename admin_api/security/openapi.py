@@ -37,6 +37,7 @@ _TAGS = {
     "客户管理": "Whom applications belong to and whose balance pays.",
     "充值管理": "Top-ups and the ledger.",
     "系统参数": "Parameters that every call must carry.",
+    "API测试台": "Calls signed and sent for an app, and what is wrong with calls of others.",
     "今日排行": "The most called APIs of a day.",
     "日志搜索": "Records of calls.",
     "API统计": "Calls, errors and times by API.",

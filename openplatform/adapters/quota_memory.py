@@ -90,6 +90,9 @@ class MemoryQuotaCounter:
     async def used_at(self, app_key: str, api_names: Sequence[str]) -> Sequence[QuotaUse]:
         return self._read([(app_key, api_name) for api_name in api_names])
 
+    async def used_of(self, api_names: Sequence[str]) -> Sequence[QuotaUse]:
+        return self._read([("", "", api_name) for api_name in api_names])
+
     def _read(self, keys: Sequence[tuple[str, ...]]) -> list[QuotaUse]:
         now, name, reset = self._moment()
         uses = [self._uses.get(key) or _Use() for key in keys]

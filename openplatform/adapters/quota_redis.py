@@ -85,6 +85,9 @@ class RedisQuotaCounter:
     async def used_at(self, app_key: str, api_names: Sequence[str]) -> Sequence[QuotaUse]:
         return await self._read([f"{GRANT_QUOTA_PREFIX}{app_key}:{api_name}" for api_name in api_names])
 
+    async def used_of(self, api_names: Sequence[str]) -> Sequence[QuotaUse]:
+        return await self._read([API_QUOTA_PREFIX + api_name for api_name in api_names])
+
     async def _read(self, keys: Sequence[str]) -> list[QuotaUse]:
         if not keys:
             return []

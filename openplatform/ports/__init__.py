@@ -95,6 +95,9 @@ class QuotaCounter(Protocol):
     async def used_at(self, app_key: str, api_names: Sequence[str]) -> Sequence[QuotaUse]:
         """The app's use of each API now, in the order asked; counted for granted APIs with limits of their own only."""
 
+    async def used_of(self, api_names: Sequence[str]) -> Sequence[QuotaUse]:
+        """Each API's use over all apps now, in the order asked; counted for APIs with limits of their own only."""
+
     async def reset_day(self, app_key: str) -> int:
         """Begins the app's count of today again at 0 and returns what it was; its minute and its grants' counts stay."""
 

@@ -18,7 +18,7 @@ EXAMPLE = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), 
 
 # Variables that only commands read, not a service's settings.
 COMMANDS = {
-    "PAILOU_APP_KEY", "PAILOU_APP_SECRET", "PAILOU_GATEWAY_URL",  # pailou sign
+    "PAILOU_APP_KEY", "PAILOU_APP_SECRET",  # pailou sign
     "PAILOU_DRAIN_S",  # pailou serve
     "PAILOU_VAR_DIR",  # pailou dev
     "PAILOU_ADMIN_URL", "PAILOU_ADMIN_TOKEN",  # pailou routes

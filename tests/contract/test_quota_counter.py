@@ -213,3 +213,13 @@ async def test_a_fault_leaves_nobody_waiting(redis_client: RedisClient, caplog: 
 
 def _today() -> date:
     return datetime.now(ZONE).date()
+
+
+async def test_what_was_used_of_an_api_by_all(quota: QuotaCounter) -> None:
+    """Where the API has limits: the calls of all apps together."""
+    for app_key in ("one", "two", "two"):
+        await quota.admit(ask(app_key, "open.limited.get", api_daily_limit=9))
+    await quota.admit(ask("one", "open.free.get"))
+    uses = await quota.used_of(["open.free.get", "open.limited.get"])
+    assert [(use.day_used, use.minute_used) for use in uses] == [(0, 0), (3, 3)]
+    assert 0 < uses[1].day_reset_s <= 86_400

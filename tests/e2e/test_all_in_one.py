@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from openplatform.env import environment
-from pailou.sign import sign_call
+from openplatform.signed_call import sign_call
 
 ROOT = Path(__file__).parents[2]
 READY_S = 60.0

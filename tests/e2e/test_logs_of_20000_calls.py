@@ -17,8 +17,8 @@ from openplatform.adapters.catalog_writer_redis import RedisCatalogWriter
 from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.redis_client import open_redis
 from openplatform.protocol import encode_query
+from openplatform.signed_call import sign_call
 from openplatform.web import JsonAnswer, service_app
-from pailou.sign import sign_call
 from tests.e2e.catalogue import echo_catalogue
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
 from tests.processes import Running, serve

@@ -19,8 +19,8 @@ from openplatform.adapters.catalog_writer_redis import RedisCatalogWriter
 from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.redis_client import open_redis
+from openplatform.signed_call import sign_call
 from openplatform.web import JsonAnswer, SystemClock, service_app
-from pailou.sign import sign_call
 from tests.e2e.catalogue import echo_catalogue, echo_route
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
 from tests.processes import Running, serve

@@ -18,12 +18,12 @@ from typing import Any
 import httpx
 import pytest
 
+from openplatform.signed_call import sign_call
 from openplatform.sql import open_database
 from pailou.demo.apis import MAPPINGS
 from pailou.demo.orders import seed_orders
 from pailou.demo.stock import seed_stock
 from pailou.demo.world import MERCHANTS, OPEN_ORDER
-from pailou.sign import sign_call
 from tests.processes import ROOT, Running, serve
 from tests.servers import SmtpServer
 

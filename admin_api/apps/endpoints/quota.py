@@ -10,7 +10,7 @@ from admin_api.outbox.changes import Changes
 from admin_api.outbox.desk import AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import needs
-from admin_api.tables.shapes import Id, View
+from admin_api.tables.shapes import Body, Id, Line100, View
 from openplatform.ports import QuotaCounter
 
 
@@ -26,6 +26,12 @@ class QuotaView(View):
     used_minute: int
     remaining_minute: int | None
     resets_left: int
+
+
+class Reset(Body):
+    """reason: why the app may call more today; it stands in the audit log."""
+
+    reason: Line100
 
 
 def quota_routes(changes: Changes, quota: QuotaCounter, zone: ZoneInfo) -> APIRouter:
@@ -54,8 +60,8 @@ def quota_routes(changes: Changes, quota: QuotaCounter, zone: ZoneInfo) -> APIRo
         return await shown(app_id)
 
     @router.post("/reset", openapi_extra=needs("gw:limit:reset"))
-    async def reset_todays_count(app_id: Id, desk: AtDesk) -> QuotaView:
-        await desk.change(lambda change: reset_quota(change, quota, app_id, zone))
+    async def reset_todays_count(app_id: Id, reset: Reset, desk: AtDesk) -> QuotaView:
+        await desk.change(lambda change: reset_quota(change, quota, app_id, zone, reset.reason))
         return await shown(app_id)
 
     return router

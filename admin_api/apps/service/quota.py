@@ -37,8 +37,8 @@ async def quota_of(
     return Quota(app, use, max(0, MAX_RESETS - done))
 
 
-async def reset_quota(change: Change, quota: QuotaCounter, app_id: int, zone: ZoneInfo) -> None:
-    """Sets the app's count of the day to 0; its minute, and its counts at single APIs, stay.
+async def reset_quota(change: Change, quota: QuotaCounter, app_id: int, zone: ZoneInfo, reason: str) -> None:
+    """Sets the app's count of the day to 0; its minute, and its counts at single APIs, stay. The audit log keeps the reason.
 
     Raises RowMissing, PlatformUnavailable, and a 429 Problem for the fourth time in a day.
     """
@@ -54,7 +54,9 @@ async def reset_quota(change: Change, quota: QuotaCounter, app_id: int, zone: Zo
             headers={"Retry-After": str(max(1, int(left.total_seconds())))},
         )
     used = await quota.reset_day(app["app_key"])
-    await change.record(_ACTION, app_info.name, app_id, before={"used_today": used}, after={"used_today": 0})
+    await change.record(
+        _ACTION, app_info.name, app_id, before={"used_today": used}, after={"used_today": 0, "reason": reason}
+    )
 
 
 def _day_of(now: datetime, zone: ZoneInfo) -> datetime:

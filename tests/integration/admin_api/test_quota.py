@@ -33,19 +33,21 @@ async def test_used_and_left(called: dict, admin: Caller) -> None:
 async def test_three_resets_a_day(world: World, called: dict, admin: Caller) -> None:
     """Each is audited with what was lost; the fourth is refused until the platform's next day."""
     path = f"/apps/{called['id']}/quota/reset"
-    first = (await admin.post(path)).json()
+    first = (await admin.post(path, {"reason": "促销"})).json()
     assert (first["used_today"], first["remaining_today"], first["resets_left"]) == (0, 10, 2)
     assert first["used_minute"] == 4
     for left in (1, 0):
-        assert (await admin.post(path)).json()["resets_left"] == left
-    fourth = await admin.post(path)
+        assert (await admin.post(path, {"reason": "促销"})).json()["resets_left"] == left
+    fourth = await admin.post(path, {"reason": "促销"})
     assert refusal(fourth) == (429, "too-many-resets")
     assert 1 <= int(fourth.headers["retry-after"]) <= 86_400
     audit = [row for row in await world.rows(admin_audit_log) if row["action"] == "reset-quota"]
     assert len(audit) == 3
-    assert (audit[0]["row_id"], audit[0]["before"]) == (str(called["id"]), '{"used_today":4}')
+    assert (audit[0]["row_id"], audit[0]["before"]) == (str(called["id"]), '{"used_today":4,"reason":null}')
+    assert audit[0]["after"] == '{"used_today":0,"reason":"促销"}'
+    assert refusal(await admin.post(path, {"reason": " "})) == (422, "invalid")
     world.clock.ahead_s = 86_400
-    assert (await (await world.administrator()).post(path)).status_code == 200
+    assert (await (await world.administrator()).post(path, {"reason": "x"})).status_code == 200
 
 
 async def test_who_may_reset(world: World, called: dict) -> None:

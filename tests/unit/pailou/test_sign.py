@@ -6,8 +6,9 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from openplatform.signed_call import SignedCall, sign_call
 from openplatform.signing import SigningKey, canonical_text, is_signed
-from pailou.sign import SignedCall, parse_params, sign_call
+from pailou.sign import parse_params
 
 NOW = datetime(2026, 7, 31, 2, 3, 4, tzinfo=UTC)
 
