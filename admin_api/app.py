@@ -3,45 +3,19 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from admin_api.access.endpoints.account import account_routes
-from admin_api.access.endpoints.audit import audit_routes
-from admin_api.access.endpoints.menus import menu_routes
-from admin_api.access.endpoints.roles import role_routes
-from admin_api.access.endpoints.users import user_routes
 from admin_api.access.jobs import forget_old_logins
 from admin_api.access.repository.users import there_are_users
 from admin_api.access.service.users import make_first_administrator
-from admin_api.alerts.endpoints.alerts import alert_routes
-from admin_api.alerts.endpoints.rules import rule_routes
-from admin_api.alerts.service.alerts import Alerts
-from admin_api.alerts.service.monitor import MONITOR, Monitor
-from admin_api.alerts.service.rules import Rules
-from admin_api.analytics.endpoints.logs import log_routes
-from admin_api.analytics.endpoints.ranking import ranking_routes
-from admin_api.analytics.endpoints.stats import stats_routes
+from admin_api.alerts.service.monitor import MONITOR
 from admin_api.analytics.service.search import INDEXER, Analytics
-from admin_api.apis.endpoints.limits import api_limit_routes
-from admin_api.apis.endpoints.mappings import mapping_routes
-from admin_api.apis.endpoints.params import param_routes
-from admin_api.apis.endpoints.preview import preview_routes
-from admin_api.apis.endpoints.table import table_routes
-from admin_api.apps.endpoints.apps import app_routes
-from admin_api.apps.endpoints.bench import bench_routes
-from admin_api.apps.endpoints.customers import customer_routes
-from admin_api.apps.endpoints.grants import grant_routes
-from admin_api.apps.endpoints.limits import app_limit_routes
-from admin_api.apps.endpoints.quota import quota_routes
-from admin_api.apps.endpoints.secrets import secret_routes
-from admin_api.apps.endpoints.tokens import token_routes
+from admin_api.api_routes import api_routers
 from admin_api.apps.jobs import retire_secrets
 from admin_api.apps.service.bench import Bench, open_bench_client
 from admin_api.apps.service.secrets import prove_secrets_open
-from admin_api.billing.endpoints import billing_routes
 from admin_api.billing.jobs.accounts import Accounts, keeping
 from admin_api.billing.service.balances import BalancesInRedis
 from admin_api.console.frame import Console
@@ -53,6 +27,7 @@ from admin_api.outbox.changes import Changes
 from admin_api.outbox.counters import CounterKeeping
 from admin_api.outbox.desk import ChangeDesk
 from admin_api.outbox.relay import Relay
+from admin_api.resources import Resources
 from admin_api.security.doorway import Doorway
 from admin_api.security.guard import Guard
 from admin_api.security.metrics import AdminMetrics
@@ -77,40 +52,14 @@ from openplatform.addresses import parse_address
 from openplatform.errors import SettingsError
 from openplatform.lifetime import registered, running, this_instance
 from openplatform.ports import (
-    ApiRanking,
-    CatalogWriter,
     Clock,
-    QuotaCounter,
-    QuotaSnapshot,
-    ServiceDirectory,
 )
 from openplatform.sealing import Seal
-from openplatform.service_client import ServiceClient, open_service_client
-from openplatform.sql import Database, open_database
+from openplatform.service_client import open_service_client
+from openplatform.sql import open_database
 from openplatform.web import ServiceProcess, SystemClock
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What admin_api needs of the world, and the parts that hold state."""
-
-    database: Database
-    catalog_writer: CatalogWriter
-    quota: QuotaCounter
-    counters: QuotaSnapshot
-    ranking: ApiRanking
-    directory: ServiceDirectory
-    services: ServiceClient
-    clock: Clock
-    seal: Seal
-    passwords: Passwords
-    metrics: AdminMetrics
-    relay: Relay
-    changes: Changes
-    accounts: Accounts
-    bench: Bench
 
 
 @asynccontextmanager
@@ -185,7 +134,7 @@ def create_app(resources: Resources, settings: AdminSettings) -> ASGIApp:
     )
     app.state.guard = guard
     app.state.desk = ChangeDesk(resources.changes, resources.relay, resources.seal, settings.time_zone)
-    for router in _api_routers(resources, settings, sessions, guard, sign_in):
+    for router in api_routers(resources, settings, sessions, guard, sign_in):
         app.include_router(router, prefix=API_PREFIX, responses=DEFAULT_ANSWERS)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way of changing the document
     parts = _console_parts(resources, settings, sessions, guard, sign_in)
@@ -249,40 +198,6 @@ async def _prove(resources: Resources, settings: AdminSettings, *, is_all_in_one
         raise SettingsError(f"PAILOU_ADMIN_EMAIL, PAILOU_ADMIN_PASSWORD: {error}") from None
     if made:
         log.info("made the first administrator, %s", settings.first_email)
-
-
-def _api_routers(
-    resources: Resources, settings: AdminSettings, sessions: Sessions, guard: Guard, sign_in: SignIn
-) -> list[APIRouter]:
-    database, zone = resources.database, settings.time_zone
-    monitor = Monitor(resources.services)
-    analytics = Analytics(database, resources.services, zone)
-    return [
-        account_routes(database, sessions, sign_in, resources.passwords, guard, zone),
-        app_routes(database, resources.seal, resources.quota, zone),
-        quota_routes(resources.changes, resources.quota, zone),
-        app_limit_routes(resources.changes, resources.quota, zone),
-        api_limit_routes(resources.changes, resources.quota, zone),
-        preview_routes(database, resources.directory, zone),
-        secret_routes(database, resources.seal, sign_in, zone),
-        grant_routes(database, zone),
-        table_routes(database, zone),
-        mapping_routes(database, zone),
-        bench_routes(resources.bench, resources.seal, zone),
-        token_routes(database, resources.clock, zone),
-        customer_routes(database, resources.passwords, zone),
-        billing_routes(database, resources.accounts.in_redis, zone),
-        param_routes(database, zone),
-        rule_routes(Rules(monitor)),
-        alert_routes(Alerts(monitor)),
-        ranking_routes(resources.ranking, resources.clock, zone),
-        log_routes(analytics, resources.clock, zone),
-        stats_routes(analytics, zone),
-        user_routes(database, resources.passwords, zone),
-        role_routes(database, zone),
-        menu_routes(database, zone),
-        audit_routes(database, zone),
-    ]
 
 
 def _console_parts(

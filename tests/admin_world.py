@@ -13,7 +13,8 @@ import httpx
 import sqlalchemy as sa
 from starlette.types import ASGIApp
 
-from admin_api.app import Resources, create_app, open_resources
+from admin_api.app import create_app, open_resources
+from admin_api.resources import Resources
 from admin_api.security.permissions import Permissions
 from admin_api.security.sessions import Sessions, permissions_of_user
 from admin_api.settings import AdminSettings
