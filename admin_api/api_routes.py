@@ -30,6 +30,8 @@ from admin_api.apps.endpoints.quota import quota_routes
 from admin_api.apps.endpoints.secrets import secret_routes
 from admin_api.apps.endpoints.tokens import token_routes
 from admin_api.billing.endpoints import billing_routes
+from admin_api.health.endpoints import dead_letter_routes
+from admin_api.health.service import DeadLetters
 from admin_api.resources import Resources
 from admin_api.security.guard import Guard
 from admin_api.security.sessions import Sessions
@@ -69,4 +71,5 @@ def api_routers(
         role_routes(database, zone),
         menu_routes(database, zone),
         audit_routes(database, zone),
+        dead_letter_routes(DeadLetters(resources.services)),
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
+from log_indexer.backoff import HIGH_S, Backoff
 from log_indexer.consumer import LogIndexing
 from log_indexer.dead_letters import DeadLetterEndpoints
 from log_indexer.endpoints import IndexerEndpoints
@@ -118,6 +119,7 @@ async def indexing(resources: Resources, *, hold_s: float = HOLD_S, drains: bool
         resources.clock,
         resources.progress,
         resources.metrics,
+        backoff=lambda: Backoff(high_s=min(HIGH_S, hold_s / 4)),  # nobody sleeps past the time to give a batch back
         hold_s=hold_s,
         drains=drains,
     )

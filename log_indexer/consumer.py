@@ -64,7 +64,7 @@ class LogIndexing:
         self._progress = progress
         self._metrics = metrics
         self._backoff = backoff
-        self._after_faults, self._after_unsettled = backoff(), backoff()
+        self._after_faults, self._after_unsettled, self._after_outage = backoff(), backoff(), backoff()
         self._linger_s = linger_s
         self._hold_s = hold_s
         self._drains = drains
@@ -198,8 +198,9 @@ class LogIndexing:
             except PlatformUnavailable as error:
                 self._metrics.outages.inc()
                 self._store_failed(error)
-                await self._pause(backoff)
+                await self._pause(self._after_outage)
                 return open_records
+        self._after_outage.reset()
         self._store_works()
         counts = dict.fromkeys(("created", "duplicate", "refused", "retry"), 0)
         for (batch, record), verdict in zip(open_records, verdicts, strict=True):

@@ -1,6 +1,6 @@
 """The command line: reads arguments, prints answers, turns every end into an exit status.
 
-0 done · 1 failed · 2 wrong usage · 78 wrong or missing settings · 130 interrupted.
+0 done · 1 failed · 2 wrong usage · 3 the platform said no, or nothing · 4 done in part · 78 wrong or missing settings · 130 interrupted.
 """
 
 import json
@@ -15,6 +15,7 @@ import typer
 from openplatform import __version__
 from openplatform.env import Env
 from openplatform.errors import SettingsError
+from pailou.dead_letters import dlq
 from pailou.routes.commands import routes
 from pailou.terminal import demo_file, out, talk
 
@@ -33,6 +34,7 @@ app.add_typer(db, name="db")
 ledger = typer.Typer(help="The customers' money.", no_args_is_help=True)
 app.add_typer(ledger, name="ledger")
 app.add_typer(routes, name="routes")
+app.add_typer(dlq, name="dlq")
 
 
 ServiceName = Literal["gateway", "admin", "indexer", "monitor", "orders", "warehouse"]

@@ -1,6 +1,7 @@
 """Where commands print, and what `pailou dev` left for those that follow."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,11 @@ out = Console(soft_wrap=True, highlight=False, markup=False)
 """Answers, which may be piped on."""
 talk = Console(soft_wrap=True, highlight=False, stderr=True)
 """Everything that is said beside them."""
+
+
+def local_time(epoch_ms: int | None) -> str:
+    """In this machine's zone, to the second; None = unknown."""
+    return "-" if epoch_ms is None else datetime.fromtimestamp(epoch_ms / 1000).astimezone().isoformat(" ", "seconds")
 
 
 def demo_file(var_dir: Path) -> dict[str, str]:

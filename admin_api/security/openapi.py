@@ -47,6 +47,7 @@ _TAGS = {
     "角色": "Sets of menus whose permissions operators hold.",
     "菜单": "The tree of directories, menus and buttons that carries the permissions.",
     "审计日志": "Who changed what, and who tried to sign in.",
+    "健康与任务": "What waits in the platform's queues, and what lies aside.",
 }
 """Tag → what its operations are about. Tags are the names of menus, so that the console and its API speak alike."""
 

@@ -1,20 +1,17 @@
 """The commands export, validate, diff and import: arguments in, files and answers out."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from openplatform.env import Env
-from pailou.terminal import demo_file, out, talk
+from pailou.platform import Demo, PlatformRefused, as_operator
+from pailou.terminal import out, talk
 
 if TYPE_CHECKING:  # what these need takes half a second to import: only the commands that use it pay
     from pailou.routes.difference import Difference
-    from pailou.routes.platform import Platform, PlatformRefused
     from pailou.routes.table import Table
     from pailou.routes.yaml_text import Document, Mistake
 
@@ -26,7 +23,6 @@ routes = typer.Typer(
     no_args_is_help=True,
 )
 File = Annotated[Path, typer.Argument(help="The YAML file.", exists=True, dir_okay=False, allow_dash=True)]
-Demo = Annotated[bool, typer.Option("--demo", help="As the administrator of `pailou dev`, from var/demo.json.")]
 Prune = Annotated[bool, typer.Option("--prune", help="Delete the APIs that the file does not name, and their grants.")]
 
 
@@ -38,10 +34,11 @@ def export(
     demo: Demo = False,
 ) -> None:
     """Writes the route table that is in force."""
+    from pailou.routes.platform import read_table
     from pailou.routes.table import to_text
 
-    with _platform(demo) as platform:
-        table, _ = platform.table()
+    with as_operator(demo, command="routes") as platform:
+        table, _ = read_table(platform)
     text = to_text(table)
     if output is None:
         sys.stdout.write(text)
@@ -66,10 +63,11 @@ def diff(
 ) -> None:
     """Shows what an import of the file would change."""
     from pailou.routes.difference import compare
+    from pailou.routes.platform import read_table
 
     wanted, _ = _read(file)
-    with _platform(demo) as platform:
-        before, _ = platform.table()
+    with as_operator(demo, command="routes") as platform:
+        before, _ = read_table(platform)
     difference = compare(before, wanted, prune=prune)
     _show(difference)
     if exit_code and not difference.is_empty:
@@ -85,11 +83,11 @@ def import_table(
 ) -> None:
     """Makes the platform's route table what the file says: shows the difference, asks, then all of it or nothing."""
     from pailou.routes.difference import compare
-    from pailou.routes.platform import PlatformRefused
+    from pailou.routes.platform import change_table, read_table
 
     wanted, document = _read(file)
-    with _platform(demo) as platform:
-        before, etag = platform.table()
+    with as_operator(demo, command="routes") as platform:
+        before, etag = read_table(platform)
         difference = compare(before, wanted, prune=prune)
         _show(difference)
         if difference.is_empty:
@@ -99,32 +97,11 @@ def import_table(
                 raise typer.BadParameter("there is nobody to ask: give --yes")
             typer.confirm("Bring this into force?", abort=True, err=True)
         try:
-            platform.change(difference, etag)
+            change_table(platform, difference, etag)
         except PlatformRefused as error:
             _report_file(file, _mistakes_of(error, difference, document))
             raise
     talk.print(f"In force within a second: {difference.summary()}.")
-
-
-@contextmanager
-def _platform(demo: bool) -> Iterator["Platform"]:
-    from pailou.routes.platform import PlatformRefused, signed_in, signed_in_by_password
-
-    env = Env(service="pailou routes")
-    try:
-        if demo:
-            known = demo_file(Path(env.text("VAR_DIR", "var")))
-            with signed_in_by_password(known["admin_url"], known["admin_email"], known["admin_password"]) as platform:
-                yield platform
-            return
-        url = env.text("ADMIN_URL", "http://127.0.0.1:8001")
-        token = env.secret("ADMIN_TOKEN", why="an operator's token, from POST /api/v1/login")
-        env.finish()
-        with signed_in(url, token) as platform:
-            yield platform
-    except PlatformRefused as error:
-        talk.print(str(error), markup=False, style="red")
-        raise typer.Exit(1) from None
 
 
 def _read(file: Path) -> tuple["Table", "Document"]:
@@ -145,7 +122,7 @@ def _report_file(file: Path, mistakes: list["Mistake"]) -> None:
         talk.print(f"{file}:{mistake.line}:{mistake.column}: {mistake.message}", markup=False, style="red")
 
 
-def _mistakes_of(error: "PlatformRefused", difference: "Difference", document: "Document") -> list["Mistake"]:
+def _mistakes_of(error: PlatformRefused, difference: "Difference", document: "Document") -> list["Mistake"]:
     """What admin_api found wrong, at its places in the file."""
     from pailou.routes.table import mistake_at
 

@@ -1,19 +1,14 @@
 """The route table as a whole: exported, changed in one step, refused when it was changed meanwhile; and `pailou routes` over it."""
 
-import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from admin_api.tables.access import admin_audit_log
 from tests.admin_world import Caller, World, refusal
-from tests.architecture.tree import ROOT
 from tests.serving import serving
+from tests.shell import Shell, operator_environ
 
 NEW = {"gateway_api_name": "open.new.get", "service_id": "s", "inside_api_url": "/new"}
 
@@ -76,41 +71,11 @@ async def test_an_import_that_is_wrong_changes_nothing(world: World, admin: Call
     assert (await importer.post("/mappings/import", {"based_on": etag, "put": [NEW]})).status_code == 200
 
 
-@dataclass(frozen=True)
-class Done:
-    status: int
-    out: str
-    said: str
-
-
-@dataclass(frozen=True)
-class Shell:
-    """A terminal of somebody who may import."""
-
-    folder: Path
-    environ: dict[str, str]
-
-    async def pailou(self, *arguments: str, **environ: str) -> Done:
-        command = [sys.executable, "-m", "pailou", "routes", *arguments]
-        ran = await asyncio.to_thread(
-            subprocess.run,
-            command,
-            cwd=self.folder,
-            env={**self.environ, **environ},
-            capture_output=True,
-            text=True,
-            input="",
-        )
-        return Done(ran.returncode, ran.stdout, ran.stderr)
-
-
 @pytest.fixture
 async def shell(world: World, tmp_path: Path) -> AsyncIterator[Shell]:
     operator = await world.operator("gw:mapping:import", "gw:mapping:export", "gw:mapping:remove")
     async with serving(world.app) as port:
-        token = operator.http.headers["Authorization"].removeprefix("Bearer ")
-        environ = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "PAILOU_ADMIN_URL": f"http://127.0.0.1:{port}"}
-        yield Shell(tmp_path, {**environ, "PAILOU_ADMIN_TOKEN": token})
+        yield Shell(tmp_path, operator_environ(operator, port), "routes")
 
 
 async def test_the_table_goes_to_a_file_and_comes_back(world: World, admin: Caller, shell: Shell) -> None:
@@ -154,8 +119,8 @@ async def test_what_is_wrong_is_said_with_its_place(shell: Shell) -> None:
     (shell.folder / "good.yaml").write_text("apis: {}\n")
     assert (await shell.pailou("validate", "good.yaml", PAILOU_ADMIN_URL="http://127.0.0.1:1")).status == 0
     unknown = await shell.pailou("diff", "good.yaml", PAILOU_ADMIN_TOKEN="none")
-    assert unknown.status == 1 and "PAILOU_ADMIN_TOKEN" in unknown.said
+    assert unknown.status == 3 and "PAILOU_ADMIN_TOKEN" in unknown.said
     away = await shell.pailou("diff", "good.yaml", PAILOU_ADMIN_URL="http://127.0.0.1:1")
-    assert away.status == 1 and "does not answer" in away.said
+    assert away.status == 3 and "does not answer" in away.said
     assert (await shell.pailou("export", PAILOU_ADMIN_TOKEN="")).status == 78
     assert (await shell.pailou("diff", "none.yaml")).status == 2

@@ -1,0 +1,1 @@
+"""How the platform is: what waits in its queues, and what lies aside."""
