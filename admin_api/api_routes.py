@@ -57,7 +57,7 @@ def api_routers(
         grant_routes(database, zone),
         table_routes(database, zone),
         mapping_routes(database, zone),
-        bench_routes(resources.bench, resources.seal, zone),
+        bench_routes(resources.bench, resources.changes, resources.seal, zone),
         token_routes(database, resources.clock, zone),
         customer_routes(database, resources.passwords, zone),
         billing_routes(database, resources.accounts.in_redis, zone),

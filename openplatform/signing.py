@@ -90,6 +90,21 @@ def is_signed(keys: Sequence[SigningKey], sign: str, method: str, params: Mappin
     return _matches(keys, claimed, method, canonical_text(params, body, keep_empty=True))
 
 
+_DIGITS = {"md5": 32, "hmac": 32, "hmac-sha256": 64}
+
+
+def sign_fault(sign: str, method: str) -> str:
+    """What the form of a signature gives away by itself, without any secret; "" = its form is right."""
+    wanted = _DIGITS[method]
+    if not (sign.isascii() and sign.isalnum()) or any(c not in "0123456789abcdefABCDEF" for c in sign):
+        return f"sign must be {wanted} hex digits; it holds other characters: is it base64, or encoded twice?"
+    if len(sign) == wanted:
+        return ""
+    others = [name for name, digits in _DIGITS.items() if digits == len(sign)]
+    meant = f": that is the length of {' and '.join(others)}" if others else ""
+    return f"sign must be {wanted} hex digits for sign_method {method}; it has {len(sign)}{meant}"
+
+
 def _matches(keys: Sequence[SigningKey], claimed: bytes, method: str, text: bytes) -> bool:
     found = False
     for key in keys:

@@ -124,7 +124,7 @@ def check_ledger(
 
 @app.command()
 def sign(
-    method: Annotated[str, typer.Argument(help="The API's name, e.g. open.order.get")],
+    method: Annotated[str | None, typer.Argument(help="The API's name, e.g. open.order.get")] = None,
     params: Annotated[
         list[str] | None, typer.Argument(help="name=value: business parameters, session=…, other system parameters.")
     ] = None,
@@ -134,13 +134,26 @@ def sign(
     demo: Annotated[bool, typer.Option("--demo", help="As the demo app of `pailou dev`, from var/demo.json.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the curl line.")] = False,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            help="Sign nothing: say what is wrong with this failing request: URL, curl command, body, file, or - = stdin."
+        ),
+    ] = None,
 ) -> None:
-    """Signs a call: shows the string that is signed, the signature, and a curl that sends it.
+    """Signs a call: shows the string that is signed, the signature, and a curl that sends it. --explain finds what is wrong with one.
 
     The app's secret comes from PAILOU_APP_SECRET (or …_FILE), is asked for, or read from standard input; never an argument.
     """
     from openplatform.signed_call import sign_call
     from pailou.sign import parse_params
+
+    if explain is not None:
+        from pailou.explain import explain_request
+
+        raise typer.Exit(explain_request(explain, demo=demo, as_json=as_json))
+    if method is None:
+        raise typer.BadParameter("name the API to call, or give --explain a failing request", param_hint="METHOD")
 
     try:
         given = parse_params(params or [])

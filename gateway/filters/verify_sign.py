@@ -4,7 +4,7 @@ from gateway.call import Call
 from gateway.failed_signatures import FailedSignatures
 from openplatform.errors import APP_LIMITED, INVALID_ENCODING, INVALID_SIGN_METHOD, INVALID_SIGNATURE
 from openplatform.ports import Clock
-from openplatform.signing import SIGN_METHODS, is_signed
+from openplatform.signing import SIGN_METHODS, is_signed, sign_fault
 
 
 class VerifySign:
@@ -31,4 +31,6 @@ class VerifySign:
             raise INVALID_ENCODING() from None
         if not signed:
             wait = self._failures.wait_s(call.remote_ip, app.app.app_key)
-            raise APP_LIMITED(seconds=wait, retry_after_s=wait) if wait else INVALID_SIGNATURE()
+            if wait:
+                raise APP_LIMITED(seconds=wait, retry_after_s=wait)
+            raise INVALID_SIGNATURE(sign_fault(params["sign"], method) or None)

@@ -78,3 +78,8 @@ def _narrowed(query: sa.Select[Any], found: AppFilter) -> sa.Select[Any]:
     if found.cus_id is not None:
         query = query.where(app_info.c.cus_id == found.cus_id)
     return query
+
+
+async def find_app_by_key(connection: AsyncConnection, app_key: str) -> Row | None:
+    """The app with customer_name and customer_state, None = no such app."""
+    return await find_row(connection, _APPS.where(app_info.c.app_key == app_key))

@@ -79,3 +79,15 @@ async def replace_networks(connection: AsyncConnection, app_id: int, cidrs: Iter
     rows = [{"app_id": app_id, "cidr": cidr} for cidr in cidrs]
     if rows:
         await connection.execute(sa.insert(app_ip_allow), rows)
+
+
+async def find_api(connection: AsyncConnection, api_name: str) -> Row | None:
+    """id, state, is_open and need_session of the API of this name."""
+    m = app_mapping.c
+    query = sa.select(m.id, m.state, m.is_open, m.need_session).where(m.gateway_api_name == api_name)
+    return await find_row(connection, query)
+
+
+async def holds_grant(connection: AsyncConnection, app_id: int, mapping_id: int) -> bool:
+    """Whether the app was granted the API."""
+    return await find_grant(connection, app_id, mapping_id) is not None

@@ -54,6 +54,13 @@ async def living_secrets(connection: AsyncConnection) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for query in (current, replaced) for row in await connection.execute(query)]
 
 
+async def secrets_of(connection: AsyncConnection, app_id: int) -> tuple[list[str], list[str]]:
+    """The app's replaced secrets, sealed, newest first: those that still live, and those that have ended."""
+    query = sa.select(_HISTORY.secret, _HISTORY.retired_time).where(_HISTORY.app_id == app_id)
+    rows = (await connection.execute(query.order_by(_HISTORY.id.desc()).limit(20))).all()
+    return [r.secret for r in rows if r.retired_time is None], [r.secret for r in rows if r.retired_time is not None]
+
+
 async def _retire(connection: AsyncConnection, now: datetime, *conditions: sa.ColumnElement[bool]) -> None:
     ended = sa.update(app_secret_history).where(*conditions, _HISTORY.retired_time.is_(None))
     await connection.execute(ended.values(retired_time=now))

@@ -80,7 +80,7 @@ async def fetch_token(connection: AsyncConnection, token_id: int) -> Row:
 
 async def fetch_token_by_hash(connection: AsyncConnection, token_hash: str) -> Row:
     """The same by the hash of the token. Raises RowMissing."""
-    row = await find_row(connection, _TOKENS.where(_T.access_token == token_hash))
+    row = await find_token_by_hash(connection, token_hash)
     if row is None:
         raise RowMissing(user_token.name, "of this token")
     return row
@@ -98,3 +98,8 @@ async def revoke_living(connection: AsyncConnection, app_id: int, now: datetime)
 async def app_exists(connection: AsyncConnection, app_id: int) -> bool:
     """True if there is such an app."""
     return (await connection.execute(sa.select(app_info.c.id).where(app_info.c.id == app_id))).first() is not None
+
+
+async def find_token_by_hash(connection: AsyncConnection, token_hash: str) -> Row | None:
+    """The same, None = there is none."""
+    return await find_row(connection, _TOKENS.where(_T.access_token == token_hash))

@@ -108,3 +108,18 @@ def test_sign_demo_needs_a_demo(run: Run) -> None:
     done = run("sign", "a.b", "--demo")
     assert done.status == 78
     assert "demo.json" in done.stderr
+
+
+def test_sign_explain_says_what_is_wrong(run: Run) -> None:
+    """The rule on stdout, 1 as status; a signature that is right ends with 0; no METHOD is needed, and the secret is never shown."""
+    env = {"PAILOU_APP_SECRET": "explained-secret"}
+    signed = run("sign", "open.order.get", "order_id=1", "--app-key", "k", "-q", env=env)
+    curl = signed.stdout.strip()
+    good = run("sign", "--explain", curl, env=env)
+    assert (good.status, good.stdout.strip()) == (0, "· good: the signature is right")
+    bad = run("sign", "--explain", "-", env=env, stdin=curl.replace("order_id=1", "order_id=2"))
+    assert bad.status == 1
+    assert bad.stdout.startswith("✗ unknown:")
+    assert "explained-secret" not in bad.stdout + bad.stderr
+    assert run("sign", "--explain", "hello", env=env).status == 78
+    assert run("sign", env=env).status == 2
