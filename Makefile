@@ -28,7 +28,7 @@ bench:  ## CPU per request beside nginx's, measured in the same run
 	@scripts/install-test-servers
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-faults:  ## every fault of docs/reliability.md with a minute of load each; writes its table: make faults ARGS="-k r1"
+faults:  ## every fault of docs/reliability.md with a minute of load each; writes its table: make faults ARGS="-k r1", two at a time: ARGS="-n 2"
 	@scripts/venv dev
 	@scripts/install-test-servers
 	@scripts/faults $(ARGS)

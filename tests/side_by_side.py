@@ -5,6 +5,8 @@ import os
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.faults.times import LOAD_S
+
 # What takes longest begins first, so that no worker is left with it at the end; unit tests fill the gaps.
 FIRST = (
     "tests/faults/",
@@ -15,8 +17,8 @@ FIRST = (
     "tests/integration/",
     "tests/contract/",
 )
-# Load and killed processes: two of these beside each other would be each other's fault.
-ONE_AFTER_ANOTHER = ("tests/faults/test_", "tests/e2e/")
+# Load and killed processes: two of these beside each other would be each other's fault. `make faults` has nothing else.
+ONE_AFTER_ANOTHER = ("tests/e2e/",) if os.environ.get(LOAD_S) else ("tests/e2e/", "tests/faults/test_")
 
 
 class ByFile(LoadScopeScheduling):
