@@ -27,9 +27,10 @@ from gateway.resources import Peers, Resources
 from gateway.sessions import Sessions
 from gateway.settings import GatewaySettings
 from gateway.spool import LogSpool
+from gateway.tracing import Traces
 from gateway.turn_end import TurnEnd
 from gateway.upstream import dial_rules, open_upstreams
-from openplatform.adapters.backends import open_charge_publisher, open_log_publisher
+from openplatform.adapters.backends import open_charge_publisher, open_log_publisher, open_tracer
 from openplatform.adapters.balances_redis import RedisBalances
 from openplatform.adapters.catalog_redis import RedisCatalogReader
 from openplatform.adapters.directory_redis import RedisServiceDirectory
@@ -124,6 +125,10 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         # Processes share one port: the node tells their beats apart.
         me = this_instance("gateway", settings.node, settings.port)
         await stack.enter_async_context(registered(directory, me))
+        tracer = await stack.enter_async_context(open_tracer(settings.otlp_url, "gateway", settings.node))
+        traces = None
+        if tracer is not None or settings.trusted_proxies:
+            traces = Traces(tracer, ratio=settings.trace_ratio, trusted=settings.trusted_proxies)
         turn_end = TurnEnd(asyncio.get_running_loop())
         turn_end.before_leaving.append(logs.write_turn)
         yield Resources(
@@ -148,6 +153,7 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             clock=clock,
             clock_skew=clock_skew,
             turn_end=turn_end,
+            traces=traces,
             serv_ip=await _numeric(settings.advertise_host),
         )
 
@@ -171,6 +177,7 @@ def create_app(resources: Resources, settings: GatewaySettings) -> ASGIApp:
         turn_end=resources.turn_end,
         sample_every=settings.sample_every,
         internal_keys=settings.internal_keys,
+        traces=resources.traces,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway.answer_cache import Flight
+from gateway.call_trace import CallTrace
 from gateway.catalog import AppEntry, RouteEntry
 from openplatform.errors import OpenPlatformError
 from openplatform.records import Grant, QuotaVerdict
@@ -16,7 +17,7 @@ class Call:
         "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "breaker_is_open", "cached", "content_type", "error",
         "fallback", "flight", "given_up", "grant", "guarded_s", "headers", "http_method", "params", "query", "received_at",
         "remote_ip", "request_id", "route", "service_body", "service_ms", "shows_stamps", "signed_body", "simplify", "stale_body",
-        "stamps", "started", "status", "too_large", "vender_id", "verdict",
+        "stamps", "started", "status", "too_large", "trace", "vender_id", "verdict",
     )  # fmt: skip
 
     carries = 0
@@ -49,6 +50,7 @@ class Call:
         self.too_large = too_large
         self.stamps: list[tuple[str, float]] | None = None
         self.shows_stamps = False
+        self.trace: CallTrace | None = None
         # ValidateParams
         self.params: dict[str, str] = {}
         self.signed_body = b""

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.call import Batch, Call
 from gateway.pipeline import Pipeline
+from gateway.tracing import Traces
 from gateway.turn_end import TurnEnd
 from openplatform import stage_times
 from openplatform.addresses import caller_address, parse_address
@@ -66,9 +67,10 @@ class GatewayEndpoint:
         turn_end: TurnEnd,
         sample_every: int,
         internal_keys: Sequence[str],
+        traces: Traces | None,
     ) -> None:
         """turn_end: how a front that knows of it lets answers leave; sample_every: one call of so many gets its stages timed;
-        internal_keys: who may ask how long the stages of their call took."""
+        internal_keys: who may ask how long the stages of their call took; traces: None = no call can have one."""
         self._internal_keys = internal_keys
         self.turn_end = turn_end
         self._pipeline = pipeline
@@ -78,6 +80,7 @@ class GatewayEndpoint:
         self._trusted = trusted_proxies
         self._probes = probes
         self._ids = RequestIds()
+        self._traces = traces
         self._sample_every = self._until_sample = sample_every
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -179,6 +182,8 @@ class GatewayEndpoint:
         if asks_times and stage_times.is_asked(self._internal_keys, asks_times, query, body, now=call.received_at):
             call.shows_stamps = True
             call.stamps = []
+        if self._traces is not None:
+            self._traces.begin(call, headers, client)
         return call
 
     async def _answer_probe(self, path: str, scope: Scope, send: Send) -> None:

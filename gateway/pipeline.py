@@ -15,6 +15,7 @@ from gateway.filters.identify_app import IdentifyApp
 from gateway.filters.invoke_service import InvokeService
 from gateway.filters.limit_calls import LimitCalls
 from gateway.filters.publish_call_log import PublishCallLog
+from gateway.filters.record_trace import RecordTrace
 from gateway.filters.render import FinishAnswer, RenderAnswer, RenderError
 from gateway.filters.run_batch import RunBatch
 from gateway.filters.settle_charge import SettleCharge
@@ -159,6 +160,7 @@ def build_pipeline(r: Resources, s: GatewaySettings, own: OwnFilters) -> Pipelin
             SettleCharge(r.charges, r.clock),
             LandFlight(r.answers),
             CountCall(r.metrics, r.clock),
+            *(() if r.traces is None else (RecordTrace(r.traces, r.clock),)),
             PublishCallLog(r.logs, r.clock, serv_ip=r.serv_ip, node=s.node),
         ),
     )

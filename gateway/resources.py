@@ -12,6 +12,7 @@ from gateway.guards import Guards
 from gateway.metrics import GatewayMetrics
 from gateway.sessions import Sessions
 from gateway.spool import LogSpool
+from gateway.tracing import Traces
 from gateway.turn_end import TurnEnd
 from gateway.upstream import Upstreams
 from openplatform.errors import PlatformUnavailable
@@ -45,7 +46,7 @@ class Peers:
 @dataclass(frozen=True, slots=True)
 class Resources:
     """serv_ip: this process's address in call logs; local_quota: what limits fall back on while `quota` cannot answer; turn_end: how
-    answers leave."""
+    answers leave; traces: None = no call can have one."""
 
     catalog: Catalog
     sessions: Sessions
@@ -64,4 +65,5 @@ class Resources:
     clock: Clock
     clock_skew: ClockSkew
     turn_end: TurnEnd
+    traces: Traces | None
     serv_ip: str

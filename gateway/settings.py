@@ -85,6 +85,10 @@ class GatewaySettings:
     """Where each process has a folder for call logs that the broker has not confirmed; None = memory only, in the all-in-one."""
     spool_max_bytes: int = 2 * 1024**3
     """Of one process's folder: hours of a broker that is down; past it the oldest call logs are dropped and counted."""
+    otlp_url: str = ""
+    """OpenTelemetry collector that takes traces over HTTP; "" = no traces."""
+    trace_ratio: float = 0.01
+    """Share of calls without a trace of their own that are traced: enough to see what is slow, for a hundredth of its price."""
     sample_every: int = 128
     """Of so many calls one has its stages timed for /metrics: 8 a second at 1,000 calls a second, and nothing that could be measured."""
     log_buffer_records: int = 50_000
@@ -148,6 +152,8 @@ class GatewaySettings:
             # A queue in this very process dies with it: nothing would be won by a disk before it.
             spool_dir=None if rabbitmq_url.startswith("memory:") else Path(env.text("SPOOL_DIR", "var/spool")),
             spool_max_bytes=env.integer("SPOOL_MAX_BYTES", 2 * 1024**3, low=1024**2, high=2**50),
+            otlp_url=env.otlp_url(),
+            trace_ratio=env.number("TRACE_RATIO", 0.01, high=1.0),
             sample_every=env.integer("SAMPLE_EVERY", 128, low=1),
             log_buffer_records=env.integer("LOG_BUFFER_RECORDS", 50_000, low=500),
             log_flush_s=env.number("LOG_FLUSH_S", 0.2, low=0.001, high=5.0),

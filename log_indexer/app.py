@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.types import ASGIApp
 
@@ -16,7 +17,8 @@ from log_indexer.metrics import IndexerMetrics
 from log_indexer.progress import Progress
 from log_indexer.retention import keep_in_order
 from log_indexer.settings import HOLD_S, SERVICE_ID, IndexerSettings
-from openplatform.adapters.backends import open_dead_letters, open_log_consumer, open_log_store
+from log_indexer.traces import trace_indexed
+from openplatform.adapters.backends import open_dead_letters, open_log_consumer, open_log_store, open_tracer
 from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import open_redis
@@ -24,6 +26,7 @@ from openplatform.errors import PLATFORM_UNAVAILABLE, PlatformUnavailable
 from openplatform.lifetime import registered, running, this_instance
 from openplatform.ports import CallLogConsumer, CallLogStore, Clock, DeadLetters, ServiceDirectory
 from openplatform.records import LogQuery
+from openplatform.tracing import Tracer
 from openplatform.web import ServiceProcess, SystemClock, service_app
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,7 @@ class Resources:
     clock: Clock
     progress: Progress
     metrics: IndexerMetrics
+    tracer: Tracer | None = None
 
 
 @asynccontextmanager
@@ -57,6 +61,9 @@ async def open_resources(settings: IndexerSettings, embedded: Embedded | None = 
         dead_letters = await stack.enter_async_context(open_dead_letters(settings.rabbitmq_url, embedded))
         store = await stack.enter_async_context(open_log_store(settings.elasticsearch_url))
         redis = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
+        tracer = await stack.enter_async_context(
+            open_tracer(settings.otlp_url, SERVICE_ID, f"{settings.advertise_host}:{settings.port}")
+        )
         yield Resources(
             queue=queue,
             dead_letters=dead_letters,
@@ -65,6 +72,7 @@ async def open_resources(settings: IndexerSettings, embedded: Embedded | None = 
             clock=clock,
             progress=Progress(queue, clock),
             metrics=IndexerMetrics(),
+            tracer=tracer,
         )
 
 
@@ -83,6 +91,7 @@ def create_app(resources: Resources, settings: IndexerSettings) -> ASGIApp:
         [*routes, *DeadLetterEndpoints(resources.dead_letters).routes()],
         internal_keys=settings.internal_keys,
         name=SERVICE_ID,
+        tracer=resources.tracer,
         checks={"queue": resources.queue.depth, "store": store_answers, "store takes writes": store_takes_writes},
         facts={"store": lambda: str(resources.progress.store or "not reached yet")},
         metrics=resources.metrics.registry,
@@ -122,6 +131,7 @@ async def indexing(resources: Resources, *, hold_s: float = HOLD_S, drains: bool
         backoff=lambda: Backoff(high_s=min(HIGH_S, hold_s / 4)),  # nobody sleeps past the time to give a batch back
         hold_s=hold_s,
         drains=drains,
+        when_settled=None if resources.tracer is None else partial(trace_indexed, resources.tracer),
     )
     async with running(work.run(), name="index call logs"):
         try:

@@ -42,7 +42,7 @@ class LogIndexing:
     queue, store: the two ends; progress, metrics: what others may know about it; backoff: makes the waits of one bulk;
     linger_s: how long a bulk waits for more; hold_s: a batch that cannot be stored for so long is given back, and comes again at
     once: a broker takes the channel of a consumer that keeps a message too long; drains: take all that waits before stopping,
-    since the queue does not outlive this process.
+    since the queue does not outlive this process; when_settled: hears of each batch that is done with.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class LogIndexing:
         linger_s: float = LINGER_S,
         hold_s: float = HOLD_S,
         drains: bool = False,
+        when_settled: Callable[[Batch], None] | None = None,
     ) -> None:
         self._queue = queue
         self._store = store
@@ -68,6 +69,7 @@ class LogIndexing:
         self._linger_s = linger_s
         self._hold_s = hold_s
         self._drains = drains
+        self._when_settled = when_settled
         self._taken: asyncio.Queue[Batch | None] = asyncio.Queue()
         self._bulks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(BULKS_AT_ONCE)
@@ -236,6 +238,8 @@ class LogIndexing:
             self._after_unsettled.reset()
             self._metrics.docs.labels("deadletter").inc(dead)
         self._progress.settled(batch)
+        if self._when_settled is not None:
+            self._when_settled(batch)
 
     async def _given_up(self, batch: Batch, error: Exception) -> bool:
         """Puts a batch aside whose handling has failed too often; whether it did."""

@@ -23,6 +23,7 @@ class IndexerSettings:
     log_hold_s: how long a batch that cannot be stored is kept from the broker; a third of its `consumer_timeout`.
     host, port: where it listens; 8011 is the platform's port for the indexer. Loopback unless told otherwise.
     advertise_host: the address under which the others reach it.
+    otlp_url: OpenTelemetry collector that takes traces over HTTP; "" = no traces.
     """
 
     rabbitmq_url: str = field(repr=False)
@@ -34,6 +35,7 @@ class IndexerSettings:
     host: str = "127.0.0.1"
     port: int = 8011
     advertise_host: str = "127.0.0.1"
+    otlp_url: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -51,6 +53,7 @@ class IndexerSettings:
             host=env.text("INDEXER_HOST", "127.0.0.1"),
             port=env.integer("INDEXER_PORT", 8011, low=1, high=65535),
             advertise_host=env.text("ADVERTISE_HOST", "127.0.0.1"),
+            otlp_url=env.otlp_url(),
         )
         env.finish()
         return settings

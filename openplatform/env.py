@@ -90,6 +90,18 @@ class Env:
 
         return self._read(name, default, parse, "", why)
 
+    def otlp_url(self) -> str:
+        """Where traces go: PAILOU_OTLP_URL; "" = nowhere."""
+
+        def parse(raw: str) -> str:
+            if raw and urlsplit(raw).scheme not in ("http", "https"):
+                raise ValueError(
+                    "must be a URL that starts with http: or https:, such as http://127.0.0.1:4318, or empty"
+                )
+            return raw
+
+        return self._read("OTLP_URL", "", parse, "")
+
     def words(
         self,
         name: str,

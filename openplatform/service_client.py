@@ -26,6 +26,7 @@ from openplatform.errors import (
     business_error,
 )
 from openplatform.ports import ServiceDirectory
+from openplatform.tracing import trace_headers
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _ATTEMPTS = 2
@@ -187,6 +188,7 @@ class ServiceClient:
     async def _send(self, address: str, request: _Request, left_s: float) -> tuple[int, bytes]:
         headers = {
             **request.headers,
+            **trace_headers(),
             "X-Internal-Key": self._internal_key,
             "X-Request-Deadline-Ms": str(int(left_s * 1000)),
             "Accept-Encoding": "identity",  # httpx would unpack a small answer into any amount of memory

@@ -26,6 +26,8 @@ from openplatform.lifetime import draining
 from openplatform.lifetime import registered as registered
 from openplatform.lifetime import running as running
 from openplatform.metrics import CONTENT_TYPE_LATEST, Metric, Source, common_families, exposition, siblings
+from openplatform.trace_calls import TraceCalls
+from openplatform.tracing import Tracer
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +120,7 @@ def service_app(
     checks: Mapping[str, Check] | None = None,
     facts: Mapping[str, Callable[[], str]] | None = None,
     metrics: CollectorRegistry | None = None,
+    tracer: Tracer | None = None,
 ) -> ASGIApp:
     """A service's ASGI application.
 
@@ -131,6 +134,7 @@ def service_app(
         routes=[*health_routes(checks, facts), metrics_route(metrics_source(name, checks, metrics)), *routes],
         middleware=[
             Middleware(InternalKeyGuard, keys=internal_keys),
+            Middleware(TraceCalls, tracer=tracer),
             Middleware(DeadlineGuard),
             Middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES),
         ],

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from starlette.types import ASGIApp
 
+from openplatform.adapters.backends import open_tracer
 from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import open_redis
@@ -18,6 +19,7 @@ from openplatform.lifetime import registered, running, this_instance
 from openplatform.ports import Clock, ServiceDirectory
 from openplatform.service_client import open_service_client
 from openplatform.sql import Database, open_database
+from openplatform.tracing import Tracer
 from openplatform.web import ServiceProcess, SystemClock, service_app
 from order_service import endpoints, repository
 from order_service.clients import WAREHOUSE_SERVICE_ID, WarehouseClient
@@ -38,6 +40,7 @@ class Resources:
     directory: ServiceDirectory
     warehouse: WarehouseClient
     clock: Clock
+    tracer: Tracer | None = None
 
 
 @asynccontextmanager
@@ -55,7 +58,10 @@ async def open_resources(settings: OrderSettings, embedded: Embedded | None = No
         services = await stack.enter_async_context(
             open_service_client(directory, internal_key=settings.internal_keys[0], pinned=pinned)
         )
-        yield Resources(database, directory, WarehouseClient(services), clock)
+        tracer = await stack.enter_async_context(
+            open_tracer(settings.otlp_url, SERVICE_ID, f"{settings.advertise_host}:{settings.port}")
+        )
+        yield Resources(database, directory, WarehouseClient(services), clock, tracer)
 
 
 def create_app(resources: Resources, settings: OrderSettings) -> ASGIApp:
@@ -69,7 +75,11 @@ def create_app(resources: Resources, settings: OrderSettings) -> ASGIApp:
     updates = OrderUpdates(resources.database, resources.clock, zone)
     routes = endpoints.routes(OrderReader(resources.database, zone), updates, _errands(resources, settings), zone)
     return service_app(
-        routes, internal_keys=settings.internal_keys, name=SERVICE_ID, checks={"database": database_answers}
+        routes,
+        internal_keys=settings.internal_keys,
+        name=SERVICE_ID,
+        tracer=resources.tracer,
+        checks={"database": database_answers},
     )
 
 

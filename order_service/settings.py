@@ -20,6 +20,7 @@ class OrderSettings:
     time_zone: in which times are read and written; the platform's.
     host, port: where it listens; 8013 is the platform's port for orders. Loopback unless told otherwise.
     advertise_host: the address under which the others reach it.
+    otlp_url: OpenTelemetry collector that takes traces over HTTP; "" = no traces.
     warehouse_addresses: fixed `host:port` of warehouse_service in place of the directory; () = ask the directory.
     warehouse_timeout_s: for one step in the warehouse; below the gateway's 3 s, so that the caller still hears from us.
     sweep_every_s: how often unfinished cancellations and shipments are looked for; a look that finds nothing is one indexed query.
@@ -34,6 +35,7 @@ class OrderSettings:
     host: str = "127.0.0.1"
     port: int = 8013
     advertise_host: str = "127.0.0.1"
+    otlp_url: str = ""
     warehouse_addresses: tuple[str, ...] = ()
     warehouse_timeout_s: float = 2.0
     sweep_every_s: float = 5.0
@@ -54,6 +56,7 @@ class OrderSettings:
             host=env.text("ORDERS_HOST", "127.0.0.1"),
             port=env.integer("ORDERS_PORT", 8013, low=1, high=65535),
             advertise_host=env.text("ADVERTISE_HOST", "127.0.0.1"),
+            otlp_url=env.otlp_url(),
             warehouse_addresses=env.words("WAREHOUSE_ADDRESSES"),
             warehouse_timeout_s=env.number("ORDERS_WAREHOUSE_TIMEOUT_S", 2.0, low=0.1, high=60),
             sweep_every_s=env.number("ORDERS_SWEEP_EVERY_S", 5.0, low=0.1, high=3600),

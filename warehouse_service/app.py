@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from starlette.types import ASGIApp
 
+from openplatform.adapters.backends import open_tracer
 from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import open_redis
@@ -17,6 +18,7 @@ from openplatform.idempotency import forget_answers
 from openplatform.lifetime import registered, running, this_instance
 from openplatform.ports import Clock, ServiceDirectory
 from openplatform.sql import Database, open_database
+from openplatform.tracing import Tracer
 from openplatform.web import ServiceProcess, SystemClock, service_app
 from warehouse_service import endpoints, repository
 from warehouse_service.service import StockArrivals, StockService, WarehouseBook, WarehouseReader
@@ -35,6 +37,7 @@ class Resources:
     database: Database
     directory: ServiceDirectory
     clock: Clock
+    tracer: Tracer | None = None
 
 
 @asynccontextmanager
@@ -47,7 +50,10 @@ async def open_resources(settings: WarehouseSettings, embedded: Embedded | None 
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings.database_url))
         redis = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
-        yield Resources(database, RedisServiceDirectory(redis, clock), clock)
+        tracer = await stack.enter_async_context(
+            open_tracer(settings.otlp_url, SERVICE_ID, f"{settings.advertise_host}:{settings.port}")
+        )
+        yield Resources(database, RedisServiceDirectory(redis, clock), clock, tracer)
 
 
 def create_app(resources: Resources, settings: WarehouseSettings) -> ASGIApp:
@@ -66,7 +72,11 @@ def create_app(resources: Resources, settings: WarehouseSettings) -> ASGIApp:
         zone,
     )
     return service_app(
-        routes, internal_keys=settings.internal_keys, name=SERVICE_ID, checks={"database": database_answers}
+        routes,
+        internal_keys=settings.internal_keys,
+        name=SERVICE_ID,
+        tracer=resources.tracer,
+        checks={"database": database_answers},
     )
 
 

@@ -20,6 +20,7 @@ class WarehouseSettings:
     time_zone: in which times are written; the platform's.
     host, port: where it listens; 8014 is the platform's port for the warehouse. Loopback unless told otherwise.
     advertise_host: the address under which the others reach it.
+    otlp_url: OpenTelemetry collector that takes traces over HTTP; "" = no traces.
     answers_kept_days: how long answers are kept for calls that come again; far above any retry of a caller.
     """
 
@@ -30,6 +31,7 @@ class WarehouseSettings:
     host: str = "127.0.0.1"
     port: int = 8014
     advertise_host: str = "127.0.0.1"
+    otlp_url: str = ""
     answers_kept_days: int = 7
 
     @classmethod
@@ -46,6 +48,7 @@ class WarehouseSettings:
             host=env.text("WAREHOUSE_HOST", "127.0.0.1"),
             port=env.integer("WAREHOUSE_PORT", 8014, low=1, high=65535),
             advertise_host=env.text("ADVERTISE_HOST", "127.0.0.1"),
+            otlp_url=env.otlp_url(),
             answers_kept_days=env.integer("WAREHOUSE_ANSWERS_KEPT_DAYS", 7, low=1, high=365),
         )
         env.finish()

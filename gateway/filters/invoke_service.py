@@ -69,10 +69,11 @@ class InvokeService:
         grant = call.grant
         scope = f"X-Data-Scope: {grant.data_scope}\r\n" if grant is not None and grant.data_scope else ""
         vender = "" if call.vender_id is None else f"X-Vender-Id: {call.vender_id}\r\n"
+        traced = "" if call.trace is None else call.trace.header
         head = (
             f"{route.http_method} {path} HTTP/1.1\r\nHost: {route.service_id}\r\n{self._fixed}{described}{vender}{scope}"
             f"X-Request-Id: {call.request_id}\r\nX-App-Key: {call.app.app.app_key}\r\nX-Api-Name: {route.api_name}\r\n"
-            f"X-Request-Deadline-Ms: {route.timeout_ms}\r\n\r\n"
+            f"X-Request-Deadline-Ms: {route.timeout_ms}\r\n{traced}\r\n"
         )
         guard = entry.guard
         if guard is None:

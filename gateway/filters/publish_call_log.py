@@ -48,7 +48,7 @@ class PublishCallLog:
                 call.cached,
                 self._node,
                 call.attempts,
-                None,  # traceId
+                None if call.trace is None else call.trace.kept_id,
                 truncated,
             )
         )

@@ -57,4 +57,7 @@ class RunBatch:
         part.as_json, part.simplify = batch.as_json, batch.simplify
         # A replay guard takes each signature once: a batch signs all its calls with one.
         part.params = {**said, "sign": f"{batch.params['sign']}-{place}"}
+        if batch.trace is not None:
+            part.trace = batch.trace.of_part(part.request_id)
+            part.stamps = [] if part.trace.is_recorded else None
         return part

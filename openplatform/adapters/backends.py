@@ -19,6 +19,7 @@ from openplatform.ports import (
     DeadLetters,
     Mailer,
 )
+from openplatform.tracing import Tracer
 
 MAILER_SCHEMES = ("outbox", "smtp+starttls", "smtps", "smtp")
 LOG_QUEUE_SCHEMES = ("amqp", "amqps", "memory")
@@ -145,6 +146,18 @@ async def open_log_store(url: str) -> AsyncIterator[CallLogStore]:
             yield elasticsearch_store
     else:
         raise SettingsError(f"PAILOU_ELASTICSEARCH_URL: {scheme}:// is none of {', '.join(LOG_STORE_SCHEMES)}")
+
+
+@asynccontextmanager
+async def open_tracer(url: str, service: str, node: str) -> AsyncIterator[Tracer | None]:
+    """What tells a collector of traces, `http://host:4318` or `https://…`; None when url is "". node: names the process."""
+    if not url:
+        yield None
+        return
+    from openplatform.adapters.tracer_otlp import open_otlp_tracer
+
+    async with open_otlp_tracer(url, service, node) as tracer:
+        yield tracer
 
 
 def _is_memory_queue(url: str, embedded: Embedded | None) -> bool:

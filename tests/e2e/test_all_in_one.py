@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 
 from openplatform.env import environment
 from openplatform.signed_call import sign_call
+from tests.collector import Collector, Seen
 
 ROOT = Path(__file__).parents[2]
 READY_S = 60.0
@@ -28,14 +29,14 @@ SEEN_S = 10.0
 class AllInOne:
     """One run of the command in a folder; `words` is what it printed."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.output = folder / "output"
         clean = {name: value for name, value in environment().items() if not name.startswith("PAILOU_")}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pailou", "dev", *arguments],
-                cwd=folder, env=clean | {"PYTHONPATH": str(ROOT)}, stdout=output, stderr=output,
+                cwd=folder, env=clean | {"PYTHONPATH": str(ROOT), **(environ or {})}, stdout=output, stderr=output,
             )  # fmt: skip
         self.operator = httpx.Client(trust_env=False, timeout=20)
 
@@ -105,8 +106,8 @@ def all_in_one(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Callabl
     ports = ["--gateway-port", str(free_port()), "--admin-port", str(free_port())]
     made: list[AllInOne] = []
 
-    def start(*arguments: str) -> AllInOne:
-        made.append(AllInOne(tmp_path, *(arguments or ports)))
+    def start(*arguments: str, environ: Mapping[str, str] | None = None) -> AllInOne:
+        made.append(AllInOne(tmp_path, *(arguments or ports), environ=environ))
         return made[-1]
 
     yield start
@@ -215,6 +216,29 @@ def test_a_kill_loses_no_order_no_stock_and_no_operators_change(all_in_one: Call
     [after] = again.call("open.stock.get", product_ids="10001", warehouse_sn="KM001")["stocks"]["stock"]
     released = sum(item["num"] for item in order["items"]["item"] if item["sku_id"] == 10001)
     assert after["lock_cnt"] == stock["lock_cnt"] + held - released
+
+
+def test_one_trace_from_the_door_to_the_index(all_in_one: Callable[..., AllInOne]) -> None:
+    """With a collector named, a call's spans of gateway, order_service, warehouse_service and log_indexer are one trace, the record's."""
+    with Collector() as collector:
+        run = all_in_one(environ={"PAILOU_OTLP_URL": collector.url, "PAILOU_TRACE_RATIO": "1"}).ready()
+        answer = run.call("open.order.cancel", **run.demo["apis"]["open.order.cancel"]["example"])
+        run.wait(lambda: run.logged(answer["request_id"]))
+        trace_id = run.logged(answer["request_id"])[0]["traceId"]
+
+        def parts() -> dict[str, Seen]:
+            return {
+                s.service: s for s in collector.spans if s.trace_id == trace_id and s.kind in ("server", "consumer")
+            }
+
+        run.wait(lambda: {"gateway", "order-service", "warehouse-service", "log-indexer"} <= set(parts()))
+        by_service = parts()
+        client = next(s for s in collector.spans if s.trace_id == trace_id and s.kind == "client")
+        assert by_service["gateway"].parent == ""
+        assert by_service["log-indexer"].parent == client.parent == by_service["gateway"].span_id
+        assert by_service["order-service"].parent == client.span_id
+        assert by_service["warehouse-service"].parent == by_service["order-service"].span_id
+        assert run.end(signal.SIGTERM) == 0
 
 
 def test_what_stands_in_the_way_is_named(all_in_one: Callable[..., AllInOne], free_port: Callable[[], int]) -> None:
