@@ -5,9 +5,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from gateway.spool import LogSpool
 from openplatform.metrics import Metric
 
-REASONS = ("spool_full", "buffer_full", "unreadable", "no_json", "refused")
-"""Why call logs were dropped: no room on disk; none in memory while the disk fails; the disk lost them; no JSON form; the queue's
-driver cannot send them."""
+REASONS = ("spool_full", "buffer_full", "unreadable", "no_json")
+"""Why call logs were dropped: no room on disk; none in memory while the disk fails; the disk lost them; no JSON form."""
 
 
 def log_metrics(logs: LogSpool, unroutable: int) -> tuple[Metric, ...]:

@@ -13,6 +13,7 @@ from gateway.delivery import BATCH_RECORDS, Delivery
 from gateway.spool.disk import SpoolDisk
 from gateway.spool.memory import MemoryStore
 from gateway.spool.segment import Batch
+from openplatform.errors import PLATFORM_UNAVAILABLE, PlatformUnavailable
 from openplatform.jobs import running
 from openplatform.records import CallLog
 
@@ -41,9 +42,8 @@ class LogSpool:
         self.dropped: Counter[str] = Counter()
         """Reason → records that were lost."""
         self.published = 0
-        self.delivery: Delivery[Batch] = Delivery(
-            self, lambda batch: send(batch.body), what="call logs", flush_s=flush_s
-        )
+        self._send = send
+        self.delivery: Delivery[Batch] = Delivery(self, self._deliver, what="call logs", flush_s=flush_s)
 
     @property
     def waiting(self) -> int:
@@ -117,13 +117,11 @@ class LogSpool:
         return batch
 
     def settle(self, batch: Batch, *, is_confirmed: bool) -> None:
+        # Confirmed it always is: `_deliver` lets nothing end a batch's way otherwise.
         del self._under_way[batch]
         if batch.segment is not None and self._disk is not None and self._disk.store is not None:
             self._disk.store.settle(batch.segment, batch.records)
-        if is_confirmed:
-            self.published += batch.records
-        else:
-            self._drop("refused", batch.records)
+        self.published += batch.records
 
     # --- inside
 
@@ -148,6 +146,16 @@ class LogSpool:
             self._drop("no_json", 1)
             return False
         return True
+
+    async def _deliver(self, batch: Batch) -> None:
+        try:
+            await self._send(batch.body)
+        except PlatformUnavailable:
+            raise
+        except Exception as error:
+            # Bytes that were JSON when they were written can be no reason: whatever it is, it is the way that is at fault.
+            log.exception("call logs could not be sent")
+            raise PLATFORM_UNAVAILABLE(f"a fault of the way: {type(error).__name__}") from error
 
     async def _flush(self, timeout_s: float) -> None:
         await self.delivery.flush(timeout_s=timeout_s)

@@ -67,7 +67,8 @@ def rabbitmq_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (AMQPError, ChannelInvalidStateError, OSError, TimeoutError) as error:
+    except (AMQPError, ChannelInvalidStateError, OSError, TimeoutError, StopAsyncIteration) as error:
+        # The last one: what the driver says of a peer that hangs up while they shake hands.
         raise PLATFORM_UNAVAILABLE(f"rabbitmq: {type(error).__name__}") from error
     except RuntimeError as error:  # the driver's word for "the connection was not opened" or "is closed"
         raise PLATFORM_UNAVAILABLE(f"rabbitmq: {error}") from error

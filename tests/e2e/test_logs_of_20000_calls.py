@@ -2,10 +2,9 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 from elasticsearch import AsyncElasticsearch
@@ -23,6 +22,7 @@ from tests.e2e.catalogue import echo_catalogue
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
 from tests.processes import Running, serve
 from tests.serving import serving
+from tests.stored_logs import every_hit, stored
 
 CALLS = 20_000
 CONNECTIONS = 50
@@ -94,24 +94,3 @@ async def test_20000_calls_20000_records(
                 found = [hit["_id"] async for hit in every_hit(store)]
     assert len(answered) == len(set(answered)) == CALLS
     assert sorted(found) == sorted(answered)
-
-
-async def stored(store: AsyncElasticsearch) -> int:
-    if not await store.indices.exists(index="gateway-log-*", allow_no_indices=False):
-        return 0
-    await store.indices.refresh(index="gateway-log-*")
-    return int((await store.count(index="gateway-log-*"))["count"])
-
-
-async def every_hit(store: AsyncElasticsearch) -> AsyncIterator[dict[str, Any]]:
-    after = None
-    while True:
-        page = await store.search(
-            index="gateway-log-*", size=5000, sort=["requestId"], search_after=after, source=False
-        )  # fmt: skip
-        hits = page["hits"]["hits"]
-        if not hits:
-            return
-        for hit in hits:
-            yield hit
-        after = hits[-1]["sort"]

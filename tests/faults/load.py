@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 @dataclass
 class Kind:
     """One sort of call in the mix. share: weight among the others; secret: what it is signed with; clock_shift_s: how far its
-    timestamps are ahead."""
+    timestamps are ahead; padding: characters of a parameter that makes its record larger."""
 
     method: str = "open.echo.get"
     app_key: str = "caller"
@@ -32,6 +32,7 @@ class Kind:
     share: int = 1
     secret: str = SECRET
     clock_shift_s: float = 0.0
+    padding: int = 0
 
 
 class Connection:
@@ -153,6 +154,8 @@ def signed_body(kind: Kind, n: str) -> bytes:
         "method": kind.method, "app_key": kind.app_key, "v": "2.0", "format": "json", "sign_method": "hmac-sha256",
         "timestamp": (datetime.now(GMT8) + timedelta(seconds=kind.clock_shift_s)).strftime("%Y-%m-%d %H:%M:%S"), "n": n,
     }  # fmt: skip
+    if kind.padding:
+        params["padding"] = "x" * kind.padding
     if kind.session is not None:
         params["session"] = kind.session
     sign = SigningKey(kind.secret).sign(canonical_text(params), "hmac-sha256")

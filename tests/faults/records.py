@@ -1,15 +1,40 @@
-"""Takes the call logs off the broker's queue as the indexer would, and enters them into the ledger."""
+"""Enters call logs into the ledger: off the broker's queue as the indexer would take them, or out of the store that it fills."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aio_pika
 import msgspec
+from elasticsearch import AsyncElasticsearch
 
 from openplatform.adapters.rabbitmq_topology import CALL_LOGS, declare_topology
 from openplatform.records import CallLog
 from tests.faults.ledger import Ledger
+from tests.processes import Running
+from tests.stored_logs import every_hit, stored
+
+
+class Documents:
+    """What a real indexer has stored: a record that is in two documents counts twice."""
+
+    def __init__(self, ledger: Ledger, store: AsyncElasticsearch, indexer: Running) -> None:
+        self.indexer = indexer
+        self._ledger = ledger
+        self._store = store
+
+    async def settle(self, *, within_s: float = 60.0) -> None:
+        """As Records'."""
+        ends = asyncio.get_running_loop().time() + within_s
+        while asyncio.get_running_loop().time() < ends:
+            await stored(self._store)  # refreshes
+            found = Counter([hit["_id"] async for hit in every_hit(self._store)])
+            self._ledger.logs.clear()
+            self._ledger.logs.update(found)
+            if not self._ledger.check().lost_logs:
+                return
+            await asyncio.sleep(0.5)
 
 
 class Records:
@@ -47,3 +72,10 @@ async def records_of(rabbitmq_url: str, ledger: Ledger) -> AsyncIterator[Records
         queue = await channel.get_queue(CALL_LOGS.queue)
         await queue.consume(consume)
         yield records
+
+
+@asynccontextmanager
+async def documents_of(elasticsearch_url: str, ledger: Ledger, indexer: Running) -> AsyncIterator[Documents]:
+    """What the indexer stores while the block runs."""
+    async with AsyncElasticsearch(elasticsearch_url) as store:
+        yield Documents(ledger, store, indexer)

@@ -24,7 +24,7 @@ from openplatform.web import SystemClock
 from tests.faults.ledger import Ledger
 from tests.faults.load import Kind, Load
 from tests.faults.proxy import Proxy, proxy_before
-from tests.faults.records import Records, records_of
+from tests.faults.records import Documents, Records, documents_of, records_of
 from tests.faults.times import Times, times
 from tests.faults.upstream import FakeService, fake_service
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
@@ -54,7 +54,7 @@ class FaultWorld:
     client: RedisClient
     writer: RedisCatalogWriter
     services: Mapping[str, FakeService]
-    records: Records
+    records: Records | Documents
     environ: Mapping[str, str]
     catalogue: list[ConfigChange]
     ledger: Ledger = field(default_factory=Ledger)
@@ -149,10 +149,11 @@ def catalogue(apps: Sequence[App], routes: Sequence[Route]) -> list[ConfigChange
 @asynccontextmanager
 async def open_fault_world(
     redis: Redis, rabbitmq_url: str, folder: Path, *, apps: Sequence[App] | None = None, routes: Sequence[Route] | None = None,
-    workers: int = 2, proxied: bool = False, environ: Mapping[str, str] | None = None,
+    workers: int = 2, proxied: bool = False, environ: Mapping[str, str] | None = None, elasticsearch_url: str = "",
 ) -> AsyncIterator[FaultWorld]:  # fmt: skip
     """A world over a Redis that is running already. routes name the services that are made for them;
-    proxied: the gateway reaches Redis through the proxy."""
+    proxied: the gateway reaches Redis through the proxy. elasticsearch_url: a real indexer takes the records off the queue and
+    stores them there; without it the world itself takes them."""
     ledger = Ledger()
     routes = routes or [route()]
     async with AsyncExitStack() as stack:
@@ -162,7 +163,17 @@ async def open_fault_world(
         }
         proxy = await stack.enter_async_context(proxy_before(redis.port))
         client = await stack.enter_async_context(open_redis(redis.url, None))
-        records = await stack.enter_async_context(records_of(rabbitmq_url, ledger))
+        records: Records | Documents
+        if elasticsearch_url:
+            indexer = await stack.enter_async_context(
+                serve("indexer", free_port(), {
+                    "PAILOU_REDIS_URL": redis.url, "PAILOU_RABBITMQ_URL": rabbitmq_url, "PAILOU_INTERNAL_KEYS": INTERNAL_KEY,
+                    "PAILOU_ELASTICSEARCH_URL": elasticsearch_url,
+                }, folder)
+            )  # fmt: skip
+            records = await stack.enter_async_context(documents_of(elasticsearch_url, ledger, indexer))
+        else:
+            records = await stack.enter_async_context(records_of(rabbitmq_url, ledger))
         writer = RedisCatalogWriter(client)
         changes = catalogue(apps or [app()], routes)
         await RedisQuotaSnapshot(client).restore([])

@@ -181,3 +181,21 @@ async def test_a_disk_that_is_full_costs_nothing_while_memory_lasts(
     assert len(broker.got) == len(set(broker.got)) == 201 - spool.dropped["buffer_full"]
     assert set(range(10)) | {200} <= set(broker.got)
     assert files(tmp_path) == []
+
+
+async def test_a_fault_of_the_way_costs_no_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever the driver raises, a bug of its own included, the batch is sent again, and the log has the trace."""
+    broker = Broker()
+    real, faults = broker.publish, iter([KeyError("half a frame"), StopAsyncIteration()])
+
+    async def publish(batch: bytes) -> None:
+        for fault in faults:
+            raise fault
+        await real(batch)
+
+    broker.publish = publish  # type: ignore[method-assign]
+    async with opened(broker, tmp_path) as spool:
+        offer(spool, 1, 2)
+        await until(lambda: not spool.waiting)
+    assert (broker.got, sum(spool.dropped.values())) == ([1, 2], 0)
+    assert "KeyError: 'half a frame'" in caplog.text
