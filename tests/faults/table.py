@@ -34,7 +34,7 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "C1": ("gateway's clock an hour ahead, behind", "limits exact by Redis' clock; not ready, skew shown"),
     "C2": ("midnight in a zone with daylight saving", "each day its own limit, sum and ranking, once"),
     "C3": ("Redis' clock goes back 90 s", "no limit opens twice, nobody with calls left is blocked"),
-    "Q1": ("RabbitMQ killed with -9", "calls go on, records wait on disk and come out at twice the inflow; documents: none lacks, none double"),
+    "Q1": ("RabbitMQ killed with -9", "calls go on, records wait on disk, come out at twice the inflow; no document lacks or is double"),
     "Q2": ("RabbitMQ confirms 2 s late", "calls are as fast as before; memory of a process grows by less than 64 MB; documents as Q1"),
     "Q3": ("RabbitMQ's disk or memory alarm", "calls go on; what times out is sent again; documents as Q1"),
     "Q4": ("binding, then queue deleted", "noticed and said within 30 s, declared anew, sent again; documents as Q1"),
