@@ -5,6 +5,7 @@
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from openplatform import __version__
 from openplatform.env import Env
 from openplatform.errors import SettingsError
 from pailou.dead_letters import dlq
+from pailou.logs.commands import logs
 from pailou.routes.commands import routes
 from pailou.terminal import demo_file, out, talk
 
@@ -35,6 +37,7 @@ ledger = typer.Typer(help="The customers' money.", no_args_is_help=True)
 app.add_typer(ledger, name="ledger")
 app.add_typer(routes, name="routes")
 app.add_typer(dlq, name="dlq")
+app.add_typer(logs, name="logs")
 
 
 ServiceName = Literal["gateway", "admin", "indexer", "monitor", "orders", "warehouse"]
@@ -189,6 +192,33 @@ def sign(
         talk.print(call.text, markup=False)
         talk.print(f"[bold]Signature[/]\n{call.sign}\n[bold]Call[/], good for ten minutes")
     out.print(call.curl)
+
+
+@app.command()
+def reindex(
+    since: Annotated[str, typer.Option("--from", help="First day, 2026-11-22; none = the oldest.")] = "",
+    until: Annotated[str, typer.Option("--to", help="Last day; none = today.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Also days whose mapping is the template's.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which days would be moved.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run was interrupted.")] = False,
+    checkpoint: Annotated[Path, typer.Option(help="The file that says how far it is.", dir_okay=False)] = Path(
+        "pailou-reindex.json"
+    ),
+) -> None:
+    """Moves days of call logs into indices with the template of today, while search and indexing go on.
+
+    PAILOU_ELASTICSEARCH_URL names the store. A day is replaced only when its new index holds as many records; until then the old one
+    is searched.
+    """
+    from pailou.logs.reindexing import reindex as run
+
+    for option, day in (("--from", since), ("--to", until)):
+        if day and not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
+            raise typer.BadParameter(f"{day!r} is no day: say 2026-11-22", param_hint=option)
+    if not (yes or dry_run or sys.stdin.isatty()):
+        raise typer.BadParameter("there is nobody to ask: give --yes")
+    raise typer.Exit(run((since, until), checkpoint, everything=everything, dry_run=dry_run, yes=yes, resume=resume))
 
 
 @app.command()

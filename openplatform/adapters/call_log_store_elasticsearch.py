@@ -63,7 +63,8 @@ class ElasticsearchCallLogStore:
         # A node looks at its clock between blocks of documents only.
         self._search_client = client.options(request_timeout=SEARCH_TIMEOUT_S + 1)
         self._prefix = index_prefix
-        self._daily = re.compile(re.escape(index_prefix) + r"-(\d{4})\.(\d\d)\.(\d\d)")
+        # `-r1` and so on: an index that a day was moved into when the template had changed.
+        self._daily = re.compile(re.escape(index_prefix) + r"-(\d{4})\.(\d\d)\.(\d\d)(?:-r\d+)?")
         self._wanted_analyzer = text_analyzer
         self._found_analyzer: str | None = None
         self._index_settings = index_settings or {}

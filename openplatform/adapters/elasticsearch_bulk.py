@@ -76,7 +76,7 @@ def read_verdicts(answer: Mapping[str, Any], count: int) -> list[IndexVerdict]:
         return [IndexVerdict(outcome="retry", reason="the answer has another number of items")] * count
     if not answer["errors"]:
         return [CREATED] * count
-    return [classify(**item["create"]) for item in items]
+    return [classify(made["status"], made.get("error")) for made in (item["create"] for item in items)]
 
 
 def classify(status: int, error: Mapping[str, str] | None = None) -> IndexVerdict:

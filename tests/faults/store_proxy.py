@@ -14,18 +14,20 @@ from tests.servers import free_port
 
 Items = list[tuple[str, bytes]]
 """(id, its two lines of the bulk) in order."""
-_DROPPED = ("transfer-encoding", "content-length", "content-encoding", "connection")
+_DROPPED = ("transfer-encoding", "content-length", "connection")
 
 
 @dataclass
 class StoreProxy:
-    """bulk: handles a bulk's items, None = passes it on; attempts: how often each id was sent to us; bulks: bytes of each bulk."""
+    """bulk: handles a bulk's items, None = passes it on; when it answers None, the connection is cut; attempts: how often each
+    id was sent to us; bulks: bytes of each bulk."""
 
     to_url: str
     port: int
-    bulk: Callable[["StoreProxy", Items], Awaitable[web.Response]] | None = None
+    bulk: Callable[["StoreProxy", Items], Awaitable[web.Response | None]] | None = None
     attempts: Counter[str] = field(default_factory=Counter)
     bulks: list[int] = field(default_factory=list)
+    _bulk_path: str = "/_bulk"
     _http: aiohttp.ClientSession | None = None
     _runner: web.AppRunner | None = None
 
@@ -52,10 +54,10 @@ class StoreProxy:
         """Stores these; the answer's items."""
         if not items:
             return []
-        headers = {"Content-Type": "application/x-ndjson"}
+        headers = {"Content-Type": "application/x-ndjson", "Accept-Encoding": "identity"}
         assert self._http is not None
         async with self._http.post(
-            f"{self.to_url}/_bulk", data=b"".join(lines for _, lines in items), headers=headers
+            f"{self.to_url}{self._bulk_path}", data=b"".join(lines for _, lines in items), headers=headers
         ) as answer:
             found: list[dict[str, Any]] = orjson.loads(await answer.read())["items"]
             return found
@@ -63,11 +65,15 @@ class StoreProxy:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         if request.path == "/_bulk":
+            self._bulk_path = request.path_qs
             items = items_of(body)
             self.attempts.update(one for one, _ in items)
             self.bulks.append(len(body))
             if self.bulk is not None:
-                return await self.bulk(self, items)
+                made = await self.bulk(self, items)
+                if made is None and request.transport is not None:
+                    request.transport.abort()
+                return made or web.Response()
         assert self._http is not None
         headers = {name: value for name, value in request.headers.items() if name.lower() not in (*_DROPPED, "host")}
         async with self._http.request(

@@ -43,6 +43,18 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "P1": ("poison in the catalogue: bad JSON, foreign version, a URL, a secret of another key", "change refused whole, calls go on"),
     "P2": ("wrong master key at start", "no start: exit 78 and one line that says why"),
     "P3": ("secret rotated under load", "old and new both good while both live: no error of signature"),
+    "Q6": ("poison in the log queue: bad JSON, 2 MB, a wrong type", "dead letters with reasons after one delivery; their mates indexed"),
+    "Q7": ("indexer cannot store for longer than the broker waits", "batches given back in time; lost 0, documents twice 0"),
+    "E1": ("Elasticsearch refuses connections", "the queue holds, search says busy, the lag shows; lost 0; catches up"),
+    "E2": ("some shards away: 503 for some records", "only these are sent again; lost 0, documents twice 0"),
+    "E3": ("the mapping refuses k of n records", "k dead letters with the reason, the rest indexed; indexed by a replay once mended"),
+    "E4": ("429 for requests, for records", "asked less and less often; lost 0"),
+    "E5": ("disk at its flood stage: indices read-only", "as E4, and an alarm of its own within 60 s; lost 0"),
+    "E6": ("stored, and the reply lost", "found there when sent again; documents twice 0"),
+    "E7": ("413: a bulk is too large", "halves, down to single records; lost 0"),
+    "E8": ("redelivery across midnight UTC", "the index of the day of receipt; documents twice 0 over all indices"),
+    "I1": ("indexer killed with -9 twenty times", "lost 0, documents twice 0"),
+    "I2": ("one of two indexers killed", "the other catches up within 30 s; lost 0, documents twice 0"),
 }  # fmt: skip
 """Row id → the fault, the promise."""
 

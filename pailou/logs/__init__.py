@@ -1,0 +1,1 @@
+"""`pailou logs`: call logs searched, followed and exported over the admin API."""
