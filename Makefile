@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PYTHON
 
-.PHONY: run test test-fast check bench faults lock clean
+.PHONY: run test test-fast check bench bench-search faults lock clean
 
 run:  ## the whole platform in one process, with demo data: make run ARGS="--reset"
 	@scripts/venv run
@@ -27,6 +27,11 @@ bench:  ## CPU per request beside nginx's, measured in the same run
 	@scripts/venv dev
 	@scripts/install-test-servers
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+bench-search:  ## searches and statistics over 1,000,000 call logs in Elasticsearch and 100,000 in SQLite
+	@scripts/venv dev
+	@scripts/install-test-servers
+	@.venv/bin/python -m benchmarks.search $(ARGS)
 
 faults:  ## every fault of docs/reliability.md with a minute of load each; writes its table: make faults ARGS="-k r1", two at a time: ARGS="-n 2"
 	@scripts/venv dev

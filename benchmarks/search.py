@@ -1,0 +1,100 @@
+"""`python -m benchmarks.search`: how quickly call logs are found and counted, in Elasticsearch and in SQLite."""
+
+import asyncio
+import tempfile
+import time
+from itertools import islice
+from pathlib import Path
+from statistics import quantiles
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import machine
+from benchmarks.search_queries import QUESTIONS
+from benchmarks.search_records import FIRST_MS, LAST_MS, call_logs
+from openplatform.adapters.call_log_store_elasticsearch import ElasticsearchCallLogStore
+from openplatform.adapters.call_log_store_sqlite import open_sqlite_store
+from openplatform.adapters.elasticsearch_client import open_elasticsearch_client
+from openplatform.ports import CallLogStore
+from openplatform.records import LogConditions
+from tests.servers import Elasticsearch
+from tests.servers.pool import ServerPool
+
+console = Console(highlight=False, width=120)
+_BATCH = 2_000
+
+
+def main(
+    records: Annotated[int, typer.Option(help="Records in Elasticsearch; 0 = leave it out.", min=0)] = 1_000_000,
+    sqlite_records: Annotated[int, typer.Option(help="Records in SQLite; 0 = leave it out.", min=0)] = 100_000,
+    rounds: Annotated[int, typer.Option(help="How often each question is asked.", min=5, max=1_000)] = 40,
+) -> None:
+    """Builds the records, asks the mix of questions one after the other, and prints p50 and p95 of the time to the answer.
+
+    PAILOU_TEST_ELASTICSEARCH_URL names a running Elasticsearch; records that an earlier run left there are used again.
+    """
+    pool = ServerPool()
+    try:
+        if records:
+            asyncio.run(_elasticsearch(pool.url(Elasticsearch), records, rounds))
+        if sqlite_records:
+            asyncio.run(_sqlite(sqlite_records, rounds))
+    finally:
+        pool.close()
+
+
+async def _elasticsearch(url: str, records: int, rounds: int) -> None:
+    async with open_elasticsearch_client(url) as client:
+        store = ElasticsearchCallLogStore(client, index_prefix=f"bench-{records}-log")
+        in_use = await store.prepare()
+        if await store.count(LogConditions(from_ms=FIRST_MS, to_ms=LAST_MS)) != records:
+            await _fill(store, records, at_once=4)
+            await client.indices.refresh(index=f"bench-{records}-log")
+        await _measure(store, f"{records:,} records in {in_use}", rounds)
+
+
+async def _sqlite(records: int, rounds: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="pailou-search-") as folder:
+        async with open_sqlite_store(Path(folder) / "logs.db") as store:
+            await _fill(store, records, at_once=1)
+            await _measure(store, f"{records:,} records in {await store.prepare()}", rounds)
+
+
+async def _fill(store: CallLogStore, records: int, *, at_once: int) -> None:
+    """Adds the records, several bulks at a time as log_indexer does."""
+    logs = call_logs(records)
+    began = time.monotonic()
+
+    async def work() -> None:
+        while batch := list(islice(logs, _BATCH)):
+            verdicts = await store.add(batch)
+            if any(verdict.outcome != "created" for verdict in verdicts):
+                raise SystemExit(f"a record was not stored: {verdicts}")
+
+    await asyncio.gather(*(work() for _ in range(at_once)))
+    seconds = time.monotonic() - began
+    console.print(f"{records:,} records stored in {seconds:.0f} s ({records / seconds:,.0f}/s)")
+
+
+async def _measure(store: CallLogStore, title: str, rounds: int) -> None:
+    table = Table(title=f"{title}, {machine.name()}", title_justify="left")
+    for heading in ("question", "p50 ms", "p95 ms"):
+        table.add_column(heading, justify="left" if heading == "question" else "right")
+    for name, ask in QUESTIONS.items():
+        times: list[float] = []
+        for round_ in range(rounds):
+            began = time.perf_counter()
+            found = await ask(store, round_)
+            times.append((time.perf_counter() - began) * 1000)
+            if not found:
+                raise SystemExit(f"{name}, round {round_}: nothing found, the time says nothing")
+        cuts = quantiles(times, n=20, method="inclusive")
+        table.add_row(name, f"{cuts[9]:.0f}", f"{cuts[18]:.0f}")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
