@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from playwright.sync_api import Browser, Page, Request, Response
+from playwright.sync_api import Browser, Page, Request, Response, expect
 
 from pailou.sign import sign_call
 
@@ -132,9 +132,8 @@ class Reader:
 
     def settled(self) -> None:
         """Waits until no region is loading."""
-        self.page.wait_for_function(
-            "!document.querySelector('.region[aria-busy]') && !document.querySelector('form.sending')"
-        )
+        # Not wait_for_function: it evaluates its text in the page, which the page's policy forbids.
+        expect(self.page.locator(".region[aria-busy], form.sending")).to_have_count(0, timeout=20_000)
 
     def axe(self) -> list[str]:
         """What axe-core finds wrong with the page, by rule and element."""

@@ -17,4 +17,12 @@ SCREENS = [
     Screen("password", "/me/password"),
     Screen("account-menu", "/me/password", opens="[data-account]"),
     Screen("api-docs", "/api/docs"),
+    Screen("logs", "/logs?range=7d&q=order_id&min_ms=2"),
+    Screen("logs-expanded", "/logs?range=7d", opens="[data-expand]"),
+    Screen("log-drawer", "/logs?range=7d", opens="[data-open-log]"),
+    Screen("logs-nothing", "/logs?range=7d&api_name=nothing"),
+    Screen("logs-export", "/logs?range=7d", opens="[data-dialog='#export']"),
+    Screen("stats", "/stats?range=7d"),
+    Screen("stats-time", "/stats?range=7d&by=time"),
+    Screen("stats-error", "/stats?range=7d&by=error&sort=-mean_ms"),
 ]

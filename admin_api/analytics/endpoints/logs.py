@@ -12,20 +12,17 @@ from pydantic import ConfigDict
 from starlette.responses import Response
 
 from admin_api.analytics.endpoints.download import FileStream, download_headers
-from admin_api.analytics.service.conditions import MAX_RANGE_MS, LogConditions, LogSearch
+from admin_api.analytics.service.conditions import LogConditions, LogSearch
 from admin_api.analytics.service.export import csv_of_logs
 from admin_api.analytics.service.search import Analytics
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import needs
-from admin_api.security.problems import Problem
 from admin_api.tables.shapes import Search, View
 from openplatform.csv_lines import MEDIA_TYPE as CSV
 from openplatform.ports import Clock
-from openplatform.records import CallLog, LogHit
+from openplatform.records import CallLog
 
 _NDJSON = "application/x-ndjson"
-_AHEAD_MS = 60_000
-"""Clocks of gateways may be ahead of ours by some seconds."""
 
 
 class LogRow(View):
@@ -85,13 +82,6 @@ def log_routes(analytics: Analytics, clock: Clock, zone: ZoneInfo) -> APIRouter:
     """The routes of call logs."""
     router = APIRouter(route_class=GuardedRoute, tags=["日志搜索"])
 
-    async def find(request_id: str) -> LogHit:
-        now_ms = int(clock.now() * 1000) + _AHEAD_MS
-        hit = await analytics.find(request_id, from_ms=now_ms - MAX_RANGE_MS, to_ms=now_ms)
-        if hit is None:
-            raise Problem(404, "not-found", "no call of the last 31 days has this request id", "最近31天内没有该请求")
-        return hit
-
     @router.get("/logs", openapi_extra=needs("log:search"))
     async def search_logs(search: Annotated[LogSearch, Query()]) -> LogRows:
         page = await analytics.search(search)
@@ -117,13 +107,13 @@ def log_routes(analytics: Analytics, clock: Clock, zone: ZoneInfo) -> APIRouter:
 
     @router.get("/logs/{request_id}", openapi_extra=needs("log:view"))
     async def get_log(request_id: Search) -> LogRow:
-        hit = await find(request_id)
+        hit = await analytics.find_recent(request_id, now=clock.now())
         return _row(hit.log, await analytics.app_names([hit.log.appkey]))
 
     @router.get("/logs/{request_id}/neighbours", openapi_extra=needs("log:view"))
     async def neighbours_of_log(request_id: Search) -> list[LogRow]:
         """The nearest calls of the same app, at most 25 in the minute before and 25 in the one after; the call itself too."""
-        hit = await find(request_id)
+        hit = await analytics.find_recent(request_id, now=clock.now())
         names = await analytics.app_names([hit.log.appkey])
         return [_row(log, names) for log in await analytics.neighbours(hit.log)]
 

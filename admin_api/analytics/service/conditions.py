@@ -86,9 +86,10 @@ class LogSearch(LogConditions):
     size: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, Field(min_length=1, max_length=2_000)] | None = None
 
-    def params(self) -> list[Param]:
+    def page_params(self) -> list[Param]:
+        """Which page of them, for the log indexer."""
         cursor: list[Param] = [] if self.cursor is None else [("cursor", self.cursor)]
-        return [*super().params(), ("sort", self.sort), ("size", self.size), *cursor]
+        return [("sort", self.sort), ("size", self.size), *cursor]
 
 
 StatsSort = Literal[

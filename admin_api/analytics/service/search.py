@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from admin_api.analytics.repository import MOST_APPS, app_keys_named, names_of_apps
-from admin_api.analytics.service.conditions import LogConditions, LogSearch, Param, StatsSearch, offset_ms
+from admin_api.analytics.service.conditions import MAX_RANGE_MS, LogConditions, LogSearch, Param, StatsSearch, offset_ms
 from admin_api.security.problems import FieldProblem, Problem
 from openplatform.errors import ServiceRejected, UpstreamFailed
 from openplatform.records import CallLog, CallStats, Histogram, LogHit, LogPage, StatsTable
@@ -21,6 +21,8 @@ INDEXER = "log-indexer"
 DEADLINE_S = 14.0
 """The indexer gives a search 5 s and answers what it has; of two instances, the first one asked gets half of this."""
 NEIGHBOURS_MS = 60_000
+_AHEAD_MS = 60_000
+"""Clocks of gateways may be ahead of ours by some seconds."""
 _NEIGHBOURS = 25
 """Calls shown before and after one; an app with hundreds a minute has its nearest."""
 _NOTHING = LogPage(hits=(), total=0, total_is_capped=False, cursor=None)
@@ -45,7 +47,9 @@ class Analytics:
     async def search(self, asked: LogSearch) -> LogPage:
         """One page."""
         apps = await self._apps(asked)
-        return _NOTHING if apps is None else await self._ask("/logs", [*asked.params(), *apps], LogPage)
+        if apps is None:
+            return _NOTHING
+        return await self._ask("/logs", [*asked.params(), *asked.page_params(), *apps], LogPage)
 
     async def histogram(self, asked: LogConditions) -> Histogram:
         """Calls and errors over time, at most 60 intervals, days as the platform's zone has them."""
@@ -63,11 +67,19 @@ class Analytics:
         table = await self._ask("/stats", params, StatsTable)
         return table if asked.by == "time" else msgspec.structs.replace(table, stats=_sorted(table.stats, asked.sort))
 
-    async def find(self, request_id: str, *, from_ms: int, to_ms: int) -> LogHit | None:
-        """The record with this id, received in the range."""
-        params: list[Param] = [("from_ms", from_ms), ("to_ms", to_ms), ("request_id", request_id), ("size", 1)]
+    async def find_recent(self, request_id: str, *, now: float) -> LogHit:
+        """The record with this id, of the last 31 days. Raises a 404 Problem."""
+        to_ms = int(now * 1000) + _AHEAD_MS
+        params: list[Param] = [
+            ("from_ms", to_ms - MAX_RANGE_MS),
+            ("to_ms", to_ms),
+            ("request_id", request_id),
+            ("size", 1),
+        ]
         hits = (await self._ask("/logs", params, LogPage)).hits
-        return hits[0] if hits else None
+        if not hits:
+            raise Problem(404, "not-found", "no call of the last 31 days has this request id", "最近31天内没有该请求")
+        return hits[0]
 
     async def neighbours(self, log: CallLog) -> list[CallLog]:
         """The nearest calls of the same app within a minute before and after, newest first, the call itself among them."""
