@@ -47,7 +47,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         words = _ready(folder, process)
         demo = json.loads((folder / "var/demo.json").read_text())
         assert demo["admin_url"] in words
-        with Platform(demo) as running:
+        with Platform(demo, folder / "var") as running:
             yield running
     finally:
         process.send_signal(signal.SIGTERM)

@@ -23,10 +23,11 @@ _numbers = itertools.count(1)
 
 
 class Platform:
-    """The running platform: its addresses, and an administrator of its JSON API."""
+    """The running platform: its addresses, its files, and an administrator of its JSON API."""
 
-    def __init__(self, demo: dict[str, Any]) -> None:
+    def __init__(self, demo: dict[str, Any], var: Path) -> None:
         self.demo = demo
+        self.var = var
         self.url: str = demo["admin_url"].rstrip("/")
         self.email: str = demo["admin_email"]
         self.password: str = demo["admin_password"]
