@@ -144,6 +144,11 @@ def read_filters(
             wanted = {name: value for name, value in wanted.items() if name not in wrong}
 
 
+def labels_of(view: View) -> dict[str, str]:
+    """What the page calls each condition, in the reader's language."""
+    return {name: view.say(label) for name, label in CONDITIONS.items()}
+
+
 def zone_of(view: View, platform: ZoneInfo) -> ZoneInfo:
     """The zone in which the reader reads and writes times."""
     return ZoneInfo(view.preferences.time_zone) if view.preferences.time_zone else platform

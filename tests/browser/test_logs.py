@@ -145,7 +145,9 @@ def test_stats_seconds_range(reader: Reader, called: Platform) -> None:
     second = datetime.fromtimestamp(row["receiveTime"] // 1000, UTC)
     page = reader.go(f"/stats?api_name=open.order.get&error=0&from={iso(second - timedelta(hours=1))}&to={iso(second)}")
     before = calls_shown(
-        page.locator("#found table.cards tbody tr").first.inner_text() if page.locator("#found table.cards tbody tr").count() else ""
+        page.locator("#found table.cards tbody tr").first.inner_text()
+        if page.locator("#found table.cards tbody tr").count()
+        else ""
     )
     page = reader.go(
         f"/stats?api_name=open.order.get&error=0&from={iso(second - timedelta(hours=1))}&to={iso(second + timedelta(seconds=1))}"

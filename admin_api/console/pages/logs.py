@@ -13,7 +13,7 @@ from admin_api.apis.repository import MappingListing, list_mappings
 from admin_api.apps.repository.apps import AppListing, list_apps
 from admin_api.console.catalogues import N_
 from admin_api.console.frame import PageRoute, is_partial
-from admin_api.console.log_filters import PRESETS, LogFilters, read_filters, zone_of
+from admin_api.console.log_filters import PRESETS, LogFilters, labels_of, read_filters, zone_of
 from admin_api.console.parts import Parts
 from admin_api.console.views import View
 from admin_api.security.permissions import needs
@@ -43,10 +43,10 @@ def log_pages(parts: Parts) -> APIRouter:
 
     @router.get(PATH, openapi_extra=needs("log:search"))
     async def search(request: Request) -> Response:
-        _, filters = await asked_for(request)
+        view, filters = await asked_for(request)
         if filters.problem is not None:
             return await console.form_again(
-                request, "logs/search.html", filters.problem, filters=filters, presets=PRESETS
+                request, "logs/search.html", filters.problem, filters=filters, presets=PRESETS, labels=labels_of(view)
             )
         return await console.page(request, "logs/search.html", filters=filters, presets=PRESETS)
 

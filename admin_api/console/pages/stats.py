@@ -11,7 +11,7 @@ from starlette.responses import Response
 from admin_api.analytics.service.conditions import StatsSearch
 from admin_api.console.catalogues import N_
 from admin_api.console.frame import PageRoute
-from admin_api.console.log_filters import PRESETS, LogFilters, read_filters, zone_of
+from admin_api.console.log_filters import PRESETS, LogFilters, labels_of, read_filters, zone_of
 from admin_api.console.parts import Parts
 from admin_api.console.views import View
 from admin_api.security.permissions import needs
@@ -57,8 +57,13 @@ def stats_pages(parts: Parts) -> APIRouter:
 
     @router.get(PATH, openapi_extra=needs("stat:view"))
     async def statistics(request: Request) -> Response:
-        _, filters = await asked_for(request)
-        values: dict[str, Any] = {"filters": filters, "presets": PRESETS, "dimensions": DIMENSIONS}
+        view, filters = await asked_for(request)
+        values: dict[str, Any] = {
+            "filters": filters,
+            "presets": PRESETS,
+            "dimensions": DIMENSIONS,
+            "labels": labels_of(view),
+        }
         if filters.problem is not None:
             return await console.form_again(request, "stats/stats.html", filters.problem, **values)
         return await console.page(request, "stats/stats.html", **values)
