@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,8 @@ class Segment:
         else:
             if self._reader < 0:
                 self._reader = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-                os.posix_fadvise(self._reader, 0, 0, os.POSIX_FADV_WILLNEED)  # the loop must not wait for a disk later
+                if sys.platform == "linux":  # the loop must not wait for a disk later
+                    os.posix_fadvise(self._reader, 0, 0, os.POSIX_FADV_WILLNEED)
             descriptor = self._reader
         data = os.pread(descriptor, size, self._taken_to)
         if len(data) != size:

@@ -86,7 +86,7 @@ class LogSpool:
             part = records[at : at + BATCH_RECORDS]
             try:
                 body = self._encode(part)
-            except ValueError:
+            except Exception:  # answers are about to leave: whatever is wrong with one record is that record's
                 part = [record for record in part if self._has_json(record)]
                 body = self._encode(part)
             if part and (self._disk is None or not self._disk.append(body, len(part), now_ms)):
@@ -141,7 +141,7 @@ class LogSpool:
         """Half a character in one record must not cost the others of its turn."""
         try:
             self._encode([record])
-        except ValueError:
+        except Exception:
             log.exception("the record of call %s has no JSON form", record.requestId)
             self._drop("no_json", 1)
             return False

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import struct
 from bisect import insort
 from collections.abc import Callable
 from contextlib import suppress
@@ -75,7 +76,7 @@ class SpoolStore:
         for segment in tuple(self._segments):
             try:
                 batch = segment.take(max_records, max_bytes)
-            except OSError as error:
+            except (OSError, struct.error) as error:
                 log.error("call logs are lost, the spool cannot be read: %s", error)
                 self._drop(segment, "unreadable")
                 continue

@@ -199,3 +199,21 @@ async def test_a_fault_of_the_way_costs_no_record(tmp_path: Path, caplog: pytest
         await until(lambda: not spool.waiting)
     assert (broker.got, sum(spool.dropped.values())) == ([1, 2], 0)
     assert "KeyError: 'half a frame'" in caplog.text
+
+
+async def test_a_file_that_is_damaged_meanwhile_is_counted_and_the_others_go_on(
+    tmp_path: Path, small_segments: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A segment that somebody cuts off while it waits is given up, said and counted; those before and behind it arrive."""
+    broker = Broker(is_down=True)
+    async with opened(broker, tmp_path) as spool:
+        for n in range(2000):
+            offer(spool, n)
+        await until(lambda: spool.delivery.failed_attempts >= BATCHES_UNDER_WAY)
+        victim = files(tmp_path)[-3]
+        os.truncate(victim, 100)
+        broker.is_down = False
+        await until(lambda: not spool.waiting)
+    assert "the spool cannot be read" in caplog.text
+    assert 0 < spool.dropped["unreadable"] == 2000 - len(broker.got) < 100
+    assert files(tmp_path) == []
