@@ -11,7 +11,7 @@ from typing import Any, Self
 import httpx
 from playwright.sync_api import Browser, Page, Request, Response, expect
 
-from pailou.sign import sign_call
+from openplatform.signed_call import sign_call
 
 AXE = (Path(__file__).parent / "vendor/axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
