@@ -73,20 +73,21 @@ class RouteEntry:
     """A route with everything about it that can be worked out before a call comes; most of it at the first call.
 
     Of 100,000 routes few are ever called, and what is worked out takes as much memory as the route itself. fallback: answered
-    while a breaker is open, b"" = nothing; guard, tally: set by the first call; cache_salt: what kept answers of this
-    route, as it is configured, are told apart by, b"" = they are not kept. Raises CatalogInvalid for a fallback that is no JSON
+    while a breaker is open, b"" = nothing; guard, tally, fixed_head: set by the first call; cache_salt: what kept answers of this
+    route, as it is configured, are told apart by, b"" = they are not kept; not_sent: names that are not forwarded as parameters,
+    the system's and those that stand in the path. Raises CatalogInvalid for a fallback that is no JSON
     object.
     """
 
     __slots__ = (
-        "_literals", "_names", "_platform_prefix", "_schema", "built_in", "cache_salt", "fallback", "guard", "has_schema",
-        "path_names", "root", "route", "tally", "timeout_s",
+        "_literals", "_names", "_platform_prefix", "_schema", "built_in", "cache_salt", "fallback", "fixed_head", "guard",
+        "has_schema", "not_sent", "root", "route", "tally", "timeout_s",
     )  # fmt: skip
 
     cache_salt: bytes
     root: str
     timeout_s: float
-    path_names: frozenset[str]
+    not_sent: frozenset[str]
     _literals: list[str]
     _names: list[str]
 
@@ -99,6 +100,7 @@ class RouteEntry:
         self.fallback = _json_object(route) if route.fallback_body else b""
         self.guard: Guard | None = None
         self.tally: Tally | None = None
+        self.fixed_head = ""
         self.has_schema = bool(route.request_schema) and not built_in
         self._schema: ParameterSchema | SchemaInvalid | None = None
         self._platform_prefix = platform_prefix
@@ -116,7 +118,7 @@ class RouteEntry:
         pieces = _PLACEHOLDER.split(route.inside_api_url)
         self._literals = pieces[::2]
         self._names = pieces[1::2]
-        self.path_names = frozenset(self._names)
+        self.not_sent = SYSTEM_PARAMS.union(self._names)
         return object.__getattribute__(self, name)
 
     @property

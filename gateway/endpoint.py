@@ -4,7 +4,7 @@ import itertools
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
@@ -32,7 +32,22 @@ SEPARATOR_HEADER = b"top-api-separator"
 _ASKS_TIMES = stage_times.ASKING_HEADER.encode()
 _GZIP_REFUSED = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)")
 
-Answerer = Callable[..., Awaitable[tuple[int, Headers, bytes]]]
+
+class CallHead(NamedTuple):
+    """What a call needs of its request's head.
+
+    forwarded: X-Forwarded-For, "" unless proxies are trusted; separator: of a batch; asks_times: who wants to know how long stages
+    took, and the proof that they may.
+    """
+
+    method: str
+    query: bytes
+    content_type: str
+    accepts_gzip: bool
+    forwarded: str
+    separator: bytes
+    asks_times: bytes
+    headers: Headers
 
 
 class RequestIds:
@@ -50,7 +65,8 @@ class GatewayEndpoint:
     """`/router/rest` runs the pipeline, `/router/batch` the one for batches; the probes answer loopback and trusted peers,
     `/healthz` answers everybody.
 
-    One pipeline behind two doors: called as an ASGI application, or by the front's lane through `answer`. Batches take the former.
+    One pipeline behind two doors: called as an ASGI application, or by the front's lane through `read_head`,
+    `receive` and `run`. Batches take the former.
     """
 
     lane_path = PATH.encode()
@@ -73,13 +89,13 @@ class GatewayEndpoint:
         internal_keys: who may ask how long the stages of their call took; traces: None = no call can have one."""
         self._internal_keys = internal_keys
         self.turn_end = turn_end
-        self._pipeline = pipeline
-        self._batch_pipeline = batch_pipeline
+        self.run = pipeline.run
+        self._run_batch = batch_pipeline.run
         self._clock = clock
         self._max_body_bytes = max_body_bytes
         self._trusted = trusted_proxies
         self._probes = probes
-        self._ids = RequestIds()
+        self._next_id = RequestIds().next
         self._traces = traces
         self._sample_every = self._until_sample = sample_every
 
@@ -87,10 +103,8 @@ class GatewayEndpoint:
         if scope["type"] != "http":
             raise RuntimeError(f"the gateway does not speak {scope['type']}")
         path = scope["path"]
-        if path == PATH:
-            await self._answer_call(scope, receive, send, self.answer)
-        elif path == BATCH_PATH:
-            await self._answer_call(scope, receive, send, self.answer_batch)
+        if path in (PATH, BATCH_PATH):
+            await self._answer_call(scope, receive, send)
         elif path in self._probes:
             await self._answer_probe(path, scope, send)
         else:
@@ -101,29 +115,28 @@ class GatewayEndpoint:
                 b"Not found. Calls go to /router/rest, batches to /router/batch\n",
             )
 
-    async def answer(
-        self, method: str, query: bytes, headers: Headers, body: bytes, client: str, *, too_large: bool = False
-    ) -> tuple[int, Headers, bytes]:
-        """One call through the pipeline: status, headers and body of its answer. This is the lane that leaves ASGI out, too.
+    def read_head(self, method: str, query: bytes, headers: Headers) -> CallHead:
+        """What a call needs of its request's head. headers: names in lower case."""
+        content_type, accepts_gzip, forwarded, separator, asks_times = "", False, "", SEPARATOR, b""
+        for name, value in headers:
+            if name == b"content-type":
+                content_type = value.decode("latin-1")
+            elif name == b"accept-encoding":
+                accepts_gzip = b"gzip" in value and _GZIP_REFUSED.search(value) is None
+            elif name == b"x-forwarded-for":
+                forwarded = value.decode("latin-1")
+            elif name == SEPARATOR_HEADER:
+                separator = value
+            elif name == _ASKS_TIMES:
+                asks_times = value
+        forwarded = forwarded if self._trusted else ""
+        return CallHead(method, query, content_type, accepts_gzip, forwarded, separator, asks_times, headers)
 
-        headers: the request's, names in lower case; client: the peer's address, without port.
-        """
-        call = self._new(Call, method, query, headers, body, client, too_large)
-        await self._pipeline.run(call)
-        if call.shows_stamps and call.stamps is not None:
-            call.headers.append((stage_times.ANSWER_HEADER.encode(), stage_times.shown(call.stamps).encode()))
-        return call.status, call.headers, call.answer
+    def receive(self, head: CallHead, body: bytes, client: str) -> Call:
+        """A call by the front's lane, for `run`. client: the peer's address, without port."""
+        return self._new(Call, head, body, client)
 
-    async def answer_batch(
-        self, method: str, query: bytes, headers: Headers, body: bytes, client: str, *, too_large: bool = False
-    ) -> tuple[int, Headers, bytes]:
-        """The same for a batch of calls."""
-        call = self._new(Batch, method, query, headers, body, client, too_large)
-        call.separator = dict(headers).get(SEPARATOR_HEADER, SEPARATOR)
-        await self._batch_pipeline.run(call)
-        return call.status, call.headers, call.answer
-
-    async def _answer_call(self, scope: Scope, receive: Receive, send: Send, by: Answerer) -> None:
+    async def _answer_call(self, scope: Scope, receive: Receive, send: Send) -> None:
         message = await receive()
         body = message.get("body", b"")
         if message.get("more_body", False):
@@ -135,56 +148,51 @@ class GatewayEndpoint:
         if message["type"] == "http.disconnect":
             return
         too_large = len(body) > self._max_body_bytes
+        if too_large:
+            body = b""
         client = scope["client"][0] if scope["client"] else "0.0.0.0"  # noqa: S104  # in a record; nothing listens there
-        status, headers, answer = await by(
-            scope["method"],
-            scope["query_string"],
-            scope["headers"],
-            b"" if too_large else body,
-            client,
-            too_large=too_large,
-        )
+        head = self.read_head(scope["method"], scope["query_string"], scope["headers"])
+        call: Call
+        if scope["path"] == PATH:
+            call = self._new(Call, head, body, client, too_large=too_large)
+            await self.run(call)
+        else:
+            call = batch = self._new(Batch, head, body, client, too_large=too_large)
+            batch.separator = head.separator
+            await self._run_batch(batch)
+        headers = call.headers
         if too_large:
             headers.append((b"connection", b"close"))  # what is left of the body is not read
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        await send({"type": "http.response.start", "status": call.status, "headers": headers})
+        await send({"type": "http.response.body", "body": call.answer})
 
-    def _new(
-        self, kind: type[C], method: str, query: bytes, headers: Headers, body: bytes, client: str, too_large: bool
-    ) -> C:
-        started = self._clock.monotonic()
-        content_type, accepts_gzip, forwarded, asks_times = "", False, "", b""
-        for name, value in headers:
-            if name == b"content-type":
-                content_type = value.decode("latin-1")
-            elif name == b"accept-encoding":
-                accepts_gzip = b"gzip" in value and _GZIP_REFUSED.search(value) is None
-            elif name == b"x-forwarded-for":
-                forwarded = value.decode("latin-1")
-            elif name == _ASKS_TIMES:
-                asks_times = value
+    def _new(self, kind: type[C], head: CallHead, body: bytes, client: str, *, too_large: bool = False) -> C:
         call = kind(
-            request_id=self._ids.next(),
-            http_method=method,
-            query=query,
-            content_type=content_type,
+            request_id=self._next_id(),
+            http_method=head.method,
+            query=head.query,
+            content_type=head.content_type,
             body=body,
-            remote_ip=caller_address(client, forwarded, self._trusted) if forwarded and self._trusted else client,
+            remote_ip=caller_address(client, head.forwarded, self._trusted) if head.forwarded else client,
             received_at=self._clock.now(),
-            started=started,
-            accepts_gzip=accepts_gzip,
+            started=self._clock.monotonic(),
+            accepts_gzip=head.accepts_gzip,
             too_large=too_large,
         )
         self._until_sample -= 1
         if not self._until_sample:
             self._until_sample = self._sample_every
             call.stamps = []
-        if asks_times and stage_times.is_asked(self._internal_keys, asks_times, query, body, now=call.received_at):
+        if head.asks_times:
+            self._show_times(call, head, body)
+        if self._traces is not None:
+            self._traces.begin(call, head.headers, client)
+        return call
+
+    def _show_times(self, call: Call, head: CallHead, body: bytes) -> None:
+        if stage_times.is_asked(self._internal_keys, head.asks_times, head.query, body, now=call.received_at):
             call.shows_stamps = True
             call.stamps = []
-        if self._traces is not None:
-            self._traces.begin(call, headers, client)
-        return call
 
     async def _answer_probe(self, path: str, scope: Scope, send: Send) -> None:
         if path != "/healthz" and not self._may_probe(scope):

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from types import FunctionType, MethodType
 
 from gateway.call import Call, Filter
 from gateway.filters.answer_built_in import AnswerBuiltIn
@@ -25,6 +26,7 @@ from gateway.filters.verify_sign import VerifySign
 from gateway.own_filters import OwnFilters
 from gateway.resources import Resources
 from gateway.settings import GatewaySettings
+from openplatform import stage_times
 from openplatform.errors import UNKNOWN_ERROR, OpenPlatformError, PlatformUnavailable
 
 log = logging.getLogger(__name__)
@@ -53,12 +55,14 @@ class Pipeline:
         self.finish = tuple(finish)
         self._complained = 0.0
         self._steps = (*self.pre, *self.routing, *self.post)
+        self._run_steps = tuple(map(_direct, self._steps))
+        self._run_finish = tuple(map(_direct, self.finish))
 
     async def run(self, call: Call) -> None:
         """Takes the call to its answer; raises nothing but cancellation. A call with `stamps` gets its stages timed."""
         try:
             if call.stamps is None:
-                for step in self._steps:
+                for step in self._run_steps:
                     # A stage that never waits costs no await.
                     waiting = step(call)
                     if waiting is not None:
@@ -76,8 +80,10 @@ class Pipeline:
             self._give_up(call)
             raise
         finally:
-            for step in self.finish:
+            for step in self._run_finish:
                 step(call)
+            if call.shows_stamps and call.stamps is not None:
+                call.headers.append((stage_times.ANSWER_HEADER.encode(), stage_times.shown(call.stamps).encode()))
 
     async def _fail(self, call: Call, error: OpenPlatformError) -> None:
         call.error = error
@@ -123,6 +129,14 @@ class Pipeline:
                     await waiting
             finally:
                 stamps.append((type(step).__name__, (time.perf_counter() - started) * 1e6))
+
+
+def _direct(step: Filter) -> Filter:
+    """The same, called faster: an object's `__call__` is looked up once instead of for every call."""
+    if isinstance(step, FunctionType | MethodType):
+        return step
+    called: Filter = getattr(step, "__call__")  # noqa: B004, B009  # mypy knows a callable's type only
+    return called
 
 
 def build_pipeline(r: Resources, s: GatewaySettings, own: OwnFilters) -> Pipeline:

@@ -1,10 +1,12 @@
 """A request's parameters as its record shows them: readable on one line, secrets and personal data masked, bounded."""
 
 import re
-from collections.abc import Callable, Collection
-from operator import itemgetter
+from collections.abc import Collection
+from functools import partial
 
 import orjson
+
+from openplatform.form_text import FormText, Parts
 
 MAX_CONTENT_CHARS = 8 * 1024
 MASK = "***"
@@ -22,26 +24,22 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[][{}]', re.DOTALL)
 _COLON = re.compile(r"\s*:\s*")
 _BARE = re.compile(r"[^,\s\]}]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_MAX_FORMS, _MAX_FORM_CHARS = 4096, 2048
-
-Form = tuple[str, Callable[[dict[str, str]], tuple[str, ...]]]
-"""A text with a `%s` for each value that may be seen, and what picks these out of the parameters."""
+_MAX_TEXTS = 32
+"""Sets of sensitive names besides the general ones: most APIs have none, others the same few."""
 
 
 class RequestContent:
     """Remembers how calls with the same names of parameters look: masking costs one look-up then."""
 
     def __init__(self) -> None:
-        self._forms: dict[tuple[object, ...], Form] = {}
+        self._texts: dict[tuple[str, ...], FormText] = {}
 
     def of(self, params: dict[str, str], sensitive: tuple[str, ...] = ()) -> tuple[str, bool]:
         """`a=1&b=***`, and whether more than MAX_CONTENT_CHARS was cut off. sensitive: names besides those masked everywhere; as
         these they count in JSON values, too."""
-        names = tuple(params)
-        text, pick = self._forms.get((sensitive, names) if sensitive else names) or self._form(names, sensitive)
-        content = text % pick(params)
+        text = self._texts.get(sensitive) or self._learn(sensitive)
         # Escaping ten million characters would take seconds; one past the cut says that there is more.
-        content = content[: MAX_CONTENT_CHARS + 1]
+        content = text.of(params)[: MAX_CONTENT_CHARS + 1]
         # As long as its JSON: plain ASCII without quotes and control characters but one. Nearly every call.
         if content.isascii() and len(orjson.dumps(content)) == len(content) + 2 and "\x7f" not in content:
             return content[:MAX_CONTENT_CHARS], len(content) > MAX_CONTENT_CHARS
@@ -51,16 +49,19 @@ class RequestContent:
         content = plain(content)
         return content[:MAX_CONTENT_CHARS], is_cut or len(content) > MAX_CONTENT_CHARS
 
-    def _form(self, names: tuple[str, ...], sensitive: tuple[str, ...]) -> Form:
-        seen = [name for name in names if not _is_sensitive(name, sensitive)]
-        parts = [f"{name.replace('%', '%%')}={'%s' if name in seen else MASK}" for name in names]
-        pick = itemgetter(*seen) if len(seen) > 1 else lambda params: tuple(params[name] for name in seen)
-        form = "&".join(parts), pick
-        if sum(map(len, names)) <= _MAX_FORM_CHARS:  # bounded: names are the caller's
-            if len(self._forms) >= _MAX_FORMS:
-                self._forms.clear()
-            self._forms[(sensitive, names) if sensitive else names] = form
-        return form
+    def _learn(self, sensitive: tuple[str, ...]) -> FormText:
+        if len(self._texts) >= _MAX_TEXTS:
+            self._texts.clear()
+        text = self._texts[sensitive] = FormText(partial(_parts, sensitive))
+        return text
+
+
+def _parts(sensitive: Collection[str], names: tuple[str, ...]) -> Parts:
+    parts: list[tuple[str, str | None]] = []
+    for name in names:
+        start = f"&{name}=" if parts else f"{name}="
+        parts.append((start + MASK, None) if _is_sensitive(name, sensitive) else (start, name))
+    return parts
 
 
 def plain(text: str) -> str:

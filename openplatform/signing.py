@@ -6,7 +6,8 @@ Source of the algorithm: the public call-method documentation of the Taobao Open
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from operator import add
+
+from openplatform.form_text import FormText, Parts
 
 SIGN_METHODS = ("md5", "hmac", "hmac-sha256")
 
@@ -19,15 +20,17 @@ def canonical_text(params: Mapping[str, str], body: bytes = b"", *, keep_empty: 
     params: all text parameters, URL-decoded; `sign` is left out here. Empty names and pairs with an empty value are skipped;
     keep_empty keeps the bare names of empty values, as some SDKs sign. Raises UnicodeEncodeError for lone surrogates.
     """
-    # Sorting str by code point is the byte order of its UTF-8 form. The usual call, without empty values, is joined by C code.
-    names = sorted(params)
-    if "sign" in params:
-        names.remove("sign")
-    if names and not names[0]:
-        del names[0]
     if not keep_empty and "" in params.values():
-        names = [name for name in names if params[name]]
-    return "".join(map(add, names, map(params.__getitem__, names))).encode() + body
+        params = {name: value for name, value in params.items() if value}
+    return _SIGNED.of(params).encode() + body
+
+
+def _signed_parts(names: tuple[str, ...]) -> Parts:
+    # Sorting str by code point is the byte order of its UTF-8 form.
+    return [(name, name) for name in sorted(names) if name and name != "sign"]
+
+
+_SIGNED = FormText(_signed_parts)
 
 
 class SigningKey:

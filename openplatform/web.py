@@ -37,13 +37,10 @@ Check = Callable[[], Awaitable[object]]
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock. A call asks it ten times: no Python function stands in between."""
 
-    def now(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
 
 
 class JsonAnswer(Response):

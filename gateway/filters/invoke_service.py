@@ -48,12 +48,8 @@ class InvokeService:
         entry = call.route
         route = entry.route
         path = entry.path(call.params)
-        leave_out = entry.path_names
-        business = {
-            name: value
-            for name, value in call.params.items()
-            if name not in SYSTEM_PARAMS and name not in leave_out
-        }  # fmt: skip
+        not_sent = entry.not_sent
+        business = {name: value for name, value in call.params.items() if name not in not_sent}
         body = b""
         if route.http_method in _METHODS_WITH_BODY:
             body = orjson.dumps(business)
@@ -71,9 +67,8 @@ class InvokeService:
         vender = "" if call.vender_id is None else f"X-Vender-Id: {call.vender_id}\r\n"
         traced = "" if call.trace is None else call.trace.header
         head = (
-            f"{route.http_method} {path} HTTP/1.1\r\nHost: {route.service_id}\r\n{self._fixed}{described}{vender}{scope}"
-            f"X-Request-Id: {call.request_id}\r\nX-App-Key: {call.app.app.app_key}\r\nX-Api-Name: {route.api_name}\r\n"
-            f"X-Request-Deadline-Ms: {route.timeout_ms}\r\n{traced}\r\n"
+            f"{route.http_method} {path}{entry.fixed_head or self._fix_head(entry)}{described}{vender}{scope}"
+            f"X-Request-Id: {call.request_id}\r\nX-App-Key: {call.app.app.app_key}\r\n{traced}\r\n"
         )
         guard = entry.guard
         if guard is None:
@@ -113,6 +108,15 @@ class InvokeService:
         if isinstance(refusal, UpstreamFailed):
             self._metrics.count_upstream_error(route.service_id, refusal)
         raise refusal
+
+    def _fix_head(self, entry: RouteEntry) -> str:
+        """What is the same in each request of the route, from behind the path to the headers that tell of the call."""
+        route = entry.route
+        entry.fixed_head = (
+            f" HTTP/1.1\r\nHost: {route.service_id}\r\n{self._fixed}X-Api-Name: {route.api_name}\r\n"
+            f"X-Request-Deadline-Ms: {route.timeout_ms}\r\n"
+        )
+        return entry.fixed_head
 
 
 def _too_long(call: Call) -> OpenPlatformError:

@@ -5,7 +5,7 @@ import resource
 from collections import Counter
 
 from gateway.front.bounds import FrontBounds
-from gateway.front.request import Headers, Request
+from gateway.front.request import Head, Headers
 from gateway.known_heads import KnownHeads
 
 _MAX_HEADS = 1024
@@ -19,7 +19,7 @@ class Door:
         self._bounds = bounds
         self._connections: Counter[str] = Counter()
         self.held_bytes = 0
-        self.heads: KnownHeads[Request] = KnownHeads(_MAX_HEADS)
+        self.heads: KnownHeads[Head] = KnownHeads(_MAX_HEADS)
         self._default_headers: object = None
         self._default_head = (b"", False)
 

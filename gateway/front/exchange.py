@@ -26,11 +26,9 @@ class Wire(Protocol):
     def write(self, data: bytes, *, has_more: bool = False) -> None:
         """Sends a piece of the answer, together with what else is answered now. has_more: more of it will follow."""
 
-    def default_head(self) -> bytes:
-        """Header lines of every answer."""
-
-    def closes_after_this(self) -> bool:
-        """The process is draining, or the caller has sent its last byte, and nothing else waits."""
+    def answers_begin(self) -> tuple[bytes, bool]:
+        """Header lines of every answer, and whether the connection ends with this one: the process is draining, or the caller has
+        sent its last byte, and nothing else waits."""
 
     def exchange_done(self, *, is_kept: bool) -> None:
         """The answer is written; `is_kept` False: the connection ends with it."""
@@ -135,7 +133,9 @@ class Exchange:
 
     def _render_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         lines = []
-        is_kept = self.request.keep_alive and not self._wire.closes_after_this()
+        asked = self.request.head
+        default_head, is_last = self._wire.answers_begin()
+        is_kept = asked.keep_alive and not is_last
         for name, value in headers:
             if name == b"content-length":
                 self._length = int(value)
@@ -145,10 +145,10 @@ class Exchange:
             elif name == b"transfer-encoding":
                 continue  # ours to say
             lines.append(b"%b: %b\r\n" % (name, value))
-        if status < 200 or status in (204, 304) or self.request.method == "HEAD":
+        if status < 200 or status in (204, 304) or asked.method == "HEAD":
             self._is_bodyless = True
         elif self._length is None:
-            if self.request.version == "1.1":
+            if asked.version == "1.1":
                 self._is_chunked = True
                 lines.append(b"transfer-encoding: chunked\r\n")
             else:  # HTTP/1.0 knows no chunks: the end of the connection is the end of the answer
@@ -159,19 +159,19 @@ class Exchange:
         block = b"".join(lines)
         if block.count(b"\n") != len(lines) or block.count(b"\r") != len(lines):
             raise RuntimeError("a header of the answer holds a line break")
-        return b"%b%b%b\r\n" % (STATUS_LINE[status], self._wire.default_head(), block)
+        return b"%b%b%b\r\n" % (STATUS_LINE[status], default_head, block)
 
     def _scope(self, base: Scope) -> Scope:
-        request = self.request
-        path = request.path.decode("ascii")
+        head = self.request.head
+        path = head.path.decode("ascii")
         return {
             **base,
-            "http_version": request.version,
-            "method": request.method,
+            "http_version": head.version,
+            "method": head.method,
             "path": unquote(path) if "%" in path else path,
-            "raw_path": request.path,
-            "query_string": request.query,
-            "headers": request.headers,
+            "raw_path": head.path,
+            "query_string": head.query,
+            "headers": head.headers.copy(),
         }
 
     def _recover(self, error: BaseException) -> None:

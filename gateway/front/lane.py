@@ -1,6 +1,7 @@
 """The way of a call past ASGI: plain arguments in, a plain answer out."""
 
-from typing import Protocol
+from collections.abc import Awaitable
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -12,6 +13,15 @@ LANE = "lane"
 Headers = list[tuple[bytes, bytes]]
 
 
+class LaneCall(Protocol):
+    """A request on the lane; once it has run, status, headers and body of its answer. Headers with content-length, and with nothing
+    about the connection or transfer."""
+
+    status: int
+    headers: Headers
+    answer: bytes
+
+
 class Lane(Protocol):
     """Answers the requests for one path. ASGI's scope, messages and nested calls cost as much as a stage of the pipeline.
 
@@ -21,19 +31,21 @@ class Lane(Protocol):
     lane_path: bytes
     turn_end: TurnEnd
 
-    async def answer(
-        self, method: str, query: bytes, headers: Headers, body: bytes, client: str
-    ) -> tuple[int, Headers, bytes]:
-        """Status, headers and body of the answer; headers with content-length, and with nothing about the connection or transfer.
+    def read_head(self, method: str, query: bytes, headers: Headers) -> Any:
+        """What the lane wants to know of a head; the same head is read once. headers: names in lower case."""
 
-        headers: names in lower case; client: the peer's address, without port.
-        """
+    def receive(self, head: Any, body: bytes, client: str) -> Any:
+        """The LaneCall of a request. head: from read_head; client: the peer's address, without port."""
+
+    def run(self, call: Any) -> Awaitable[None]:
+        """Brings the call to its answer."""
 
 
-def render(status: int, default_head: bytes, headers: Headers, body: bytes, *, is_kept: bool) -> bytes:
+def render(call: LaneCall, body: bytes, default_head: bytes, *, is_kept: bool) -> bytes:
     """The answer's bytes. Raises RuntimeError when a header holds a line break: an answer must not say a second one."""
+    headers = call.headers
     lines = b"\r\n".join([b": ".join(header) for header in headers])
     if lines.count(b"\n") >= len(headers) or lines.count(b"\r") >= len(headers):
         raise RuntimeError("a header of the answer holds a line break")
     end = b"\r\n\r\n" if is_kept else b"\r\nconnection: close\r\n\r\n"
-    return b"%b%b%b%b%b" % (STATUS_LINE[status], default_head, lines, end, body)
+    return b"%b%b%b%b%b" % (STATUS_LINE[call.status], default_head, lines, end, body)

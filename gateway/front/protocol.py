@@ -148,13 +148,11 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         if has_more:
             self._turn_end.flush()  # or `flow` would not know of bytes that the caller does not read
 
-    def default_head(self) -> bytes:
-        return self.door.default_head(self.server_state.default_headers)[0]
-
-    def closes_after_this(self) -> bool:
-        if self._waiting or self._refusal or self._reader.is_receiving:
-            return False
-        return self._is_draining or self._is_deaf or self.door.default_head(self.server_state.default_headers)[1]
+    def answers_begin(self) -> tuple[bytes, bool]:
+        default_head, says_close = self.door.default_head(self.server_state.default_headers)
+        if not (says_close or self._is_deaf or self._is_draining):
+            return default_head, False
+        return default_head, not (self._waiting or self._refusal or self._reader.is_receiving)
 
     def exchange_done(self, *, is_kept: bool) -> None:
         self.server_state.total_requests += 1
@@ -180,7 +178,7 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
         if self._timed_part:
             self._timed_part = ""
             self._deadline.set(inf)
-        if not request.keep_alive:
+        if not request.head.keep_alive:
             self._is_deaf = True
         if self._current is None:
             self._current = request
@@ -211,7 +209,7 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
                     self._wake = self.loop.create_future()
                     await self._wake
                     self._wake = None
-                elif lane is not None and request.path == lane.lane_path:
+                elif lane is not None and request.head.path == lane.lane_path:
                     await self._answer_by_lane(lane, request)
                 else:
                     self._exchange = Exchange(self, request)
@@ -222,17 +220,19 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
             self._has_worker = False
 
     async def _answer_by_lane(self, lane: Lane, request: Request) -> None:
+        head = request.head
         is_kept = False
         try:
-            status, headers, body = await lane.answer(
-                request.method, request.query, request.headers, request.body, self._address
-            )
+            if head.for_lane is None:
+                head.for_lane = lane.read_head(head.method, head.query, head.headers)
+            call = lane.receive(head.for_lane, request.body, self._address)
+            await lane.run(call)
             if self.flow.write_paused:  # earlier answers are still in our memory
                 await self.flow.drain()
-            is_kept = request.keep_alive and not self.closes_after_this()
-            if request.method == "HEAD":
-                body = b""
-            answer = render(status, self.default_head(), headers, body, is_kept=is_kept)
+            default_head, is_last = self.answers_begin()
+            is_kept = head.keep_alive and not is_last
+            body = b"" if head.method == "HEAD" else call.answer
+            answer = render(call, body, default_head, is_kept=is_kept)
         except asyncio.CancelledError:
             self._end_with(BARE_ANSWERS[503], is_kept=False)
             raise

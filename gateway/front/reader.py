@@ -12,7 +12,7 @@ from gateway.front.bounds import FrontBounds
 from gateway.front.door import Door
 from gateway.front.headers import EXPECT, FRAMING, HOST, LENGTH, PLAIN, TRANSFER
 from gateway.front.refusal import Refused
-from gateway.front.request import Headers, Request
+from gateway.front.request import Head, Headers, Request
 
 
 class RequestReader:
@@ -57,7 +57,7 @@ class RequestReader:
         is_beginning = not self.is_receiving and self._keep_alive
         if is_beginning and (known := self._door.heads.recognise(data)) is not None:
             head, body = known
-            self._when_whole(head.again(body))
+            self._when_whole(Request(head, body))
             return
         self._read_bytes = len(data)
         self._completed = 0
@@ -72,7 +72,7 @@ class RequestReader:
         if self.is_receiving:
             self._count()
         elif is_beginning and self._completed == 1 and self._keep_alive and self._body_bytes:
-            self._door.heads.learn(data, self._whole(b""), self._body_bytes)
+            self._door.heads.learn(data, self._whole_head(), self._body_bytes)
 
     def drop(self) -> None:
         """Forgets the request that is not whole: it will not be."""
@@ -169,20 +169,13 @@ class RequestReader:
         if self._held_bytes:
             self._release()
         self._completed += 1
-        self._when_whole(self._whole(body))
+        self._when_whole(Request(self._whole_head(), body))
 
     # --- inside
 
-    def _whole(self, body: bytes) -> Request:
-        return Request(
-            self._method.decode("ascii"),
-            self._path,
-            self._query,
-            self._version,
-            self._request_headers,
-            body,
-            self._keep_alive,
-        )
+    def _whole_head(self) -> Head:
+        method = self._method.decode("ascii")
+        return Head(method, self._path, self._query, self._version, self._request_headers, self._keep_alive)
 
     def _note(self, name: bytes, value: bytes) -> None:
         """Takes down a header that decides about framing; llhttp has refused lengths that are odd, or come twice."""

@@ -50,16 +50,12 @@ class Balancer:
         self._bounds = bounds
         self._loop = loop
         self._rules = rules or DialRules()
-        self._members: list[Member] = []
+        self.members: Sequence[Member] = ()
         self._some_are_aside = False
-
-    @property
-    def members(self) -> Sequence[Member]:
-        return self._members
 
     def update(self, instances: Sequence[Instance], *, now_ms: float) -> None:
         """Takes over who is running; what is known of those that stay is kept. now_ms: wall clock, epoch ms."""
-        known = {member.address: member for member in self._members}
+        known = {member.address: member for member in self.members}
         members = []
         # Workers behind one port register one address each: to a caller that is one instance.
         for instance in {instance.address: instance for instance in instances}.values():
@@ -69,7 +65,7 @@ class Balancer:
             grown = min(1.0, max(_SMALLEST_GROWTH, (now_ms - instance.started_at_ms) / (GROWTH_S * 1000)))
             member.weight = max(1, instance.weight) * grown
             members.append(member)
-        self._members = members
+        self.members = members
         self._some_are_aside = any(member.aside_until for member in members)
         for member in known.values():
             member.pool.close()
@@ -81,11 +77,12 @@ class Balancer:
 
     def choose(self, now: float, tried: Collection[Member] = ()) -> Member | None:
         """An instance for the next attempt, not one of those tried; None when there is none. now: loop time."""
-        members: Sequence[Member] = self._members
+        members: Sequence[Member] = self.members
+        if len(members) == 1 and not tried:  # when all of them are aside, asking one may help and cannot make it worse
+            return members[0]
         if tried:
             members = [member for member in members if member not in tried]
         if self._some_are_aside:
-            # When all of them are aside, asking one may help and cannot make it worse.
             members = [m for m in members if not m.aside_until or (m.aside_until <= now and not m.in_flight)] or members
         count = len(members)
         if count < 2:
@@ -103,7 +100,7 @@ class Balancer:
         member.failures = 0
         if member.aside_until:
             member.aside_until = 0.0
-            self._some_are_aside = any(m.aside_until for m in self._members)
+            self._some_are_aside = any(m.aside_until for m in self.members)
 
     def failed(self, member: Member, now: float, *, refused: bool = False) -> None:
         """The member did not answer properly; refused: it did not even take the connection."""
@@ -114,5 +111,5 @@ class Balancer:
 
     def close(self) -> None:
         """Closes all connections, exchanges under way included."""
-        for member in self._members:
+        for member in self.members:
             member.pool.abort()

@@ -1,6 +1,7 @@
 """One kept HTTP/1.1 connection to one instance of a service: sends a request, reads its answer, one after the other."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 import httptools
@@ -66,6 +67,7 @@ class Connection(asyncio.Protocol):
         "_was_used",
         "_wire_bytes",
         "idle_since",
+        "is_closing",
     )
 
     def __init__(self, owner: ConnectionOwner, loop: asyncio.AbstractEventLoop) -> None:
@@ -74,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._heads = owner.heads
         self._loop = loop
         self._transport: asyncio.Transport
+        self.is_closing: Callable[[], bool]
         self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[UpstreamAnswer] | None = None
         self._deadline = 0.0
@@ -104,8 +107,10 @@ class Connection(asyncio.Protocol):
         """
         self._wire_bytes = 0
         self._transport.write(request)
+        self._deadline = deadline
+        if self._timer is None or self._timer_at > deadline:
+            self._set_timer(deadline)
         waiter = self._waiter = self._loop.create_future()
-        self.extend(deadline)
         return waiter
 
     def extend(self, deadline: float) -> None:
@@ -125,9 +130,6 @@ class Connection(asyncio.Protocol):
             if isinstance(failure, AttemptLate):
                 self.abandon(failure.successor)
 
-    def is_open(self) -> bool:
-        return not self._transport.is_closing()
-
     def close(self) -> None:
         self._transport.abort()
 
@@ -135,6 +137,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
+        self.is_closing = transport.is_closing
 
     def data_received(self, data: bytes) -> None:
         waiter = self._waiter

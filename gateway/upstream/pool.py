@@ -60,7 +60,7 @@ class ConnectionPool:
         """A kept connection that looks alive, or None. now: loop time."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_open() and now - connection.idle_since < self.bounds.idle_s:
+            if not connection.is_closing() and now - connection.idle_since < self.bounds.idle_s:
                 return connection
             connection.close()
         return None
@@ -81,7 +81,7 @@ class ConnectionPool:
         finally:
             self._dialling -= 1
         self._all.add(connection)
-        if not connection.is_open():  # accepted and dropped in the same moment
+        if connection.is_closing():  # accepted and dropped in the same moment
             self._all.discard(connection)
             raise NotConnected("the connection was closed at once")
         return connection

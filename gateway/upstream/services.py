@@ -40,12 +40,10 @@ class Services:
                     "a store's, or one that is never dialled"
                 )
         self._balancers: dict[str, Balancer] = {}
+        self.known = self._balancers.get
+        """The service's balancer, None before its first call."""
         self._lookups: dict[str, asyncio.Task[Balancer]] = {}
         self._directory_is_down = False
-
-    def known(self, service_id: str) -> Balancer | None:
-        """The balancer, unless this is the service's first call."""
-        return self._balancers.get(service_id)
 
     async def find(self, service_id: str) -> Balancer:
         """The balancer, asking the directory once for a new service. Raises PlatformUnavailable when it cannot answer."""

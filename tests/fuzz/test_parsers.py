@@ -100,7 +100,7 @@ class Connection:
         self._reader = RequestReader(bounds, door, self.requests.append, lambda: None)
 
     def feed(self, data: bytes) -> None:
-        if self.status or (self.requests and not self.requests[-1].keep_alive):
+        if self.status or (self.requests and not self.requests[-1].head.keep_alive):
             return
         try:
             self._reader.feed(data)
@@ -110,7 +110,10 @@ class Connection:
 
     @property
     def read(self) -> list[tuple[object, ...]]:
-        return [(r.method, r.path, r.query, r.version, r.headers, r.body, r.keep_alive) for r in self.requests]
+        return [
+            (r.head.method, r.head.path, r.head.query, r.head.version, r.head.headers, r.body, r.head.keep_alive)
+            for r in self.requests
+        ]
 
 
 BOUNDS = FrontBounds()

@@ -66,7 +66,14 @@ class Asked:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def answer(self, *request: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    def read_head(self, method: str, query: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[Any, ...]:
+        return method, query, headers
+
+    def receive(self, head: tuple[Any, ...], body: bytes, client: str) -> "Laned":
+        return Laned((*head, body, client))
+
+    async def run(self, call: "Laned") -> None:
+        request = call.request
         self.by_lane.append(request)
         self.bodies.append(request[3])
         number = len(self.bodies)
@@ -74,11 +81,20 @@ class Asked:
             raise RuntimeError("a bug")
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
-        body = b"x" * 3_000_000 if b"large" in request[1] else b"%d lane %b" % (number, request[3][:20])
-        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
+        call.answer = b"x" * 3_000_000 if b"large" in request[1] else b"%d lane %b" % (number, request[3][:20])
+        call.headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(call.answer))]
         if b"inject" in request[1]:
-            headers.append((b"x", b"a\r\ny: b"))
-        return 200, headers, body
+            call.headers.append((b"x", b"a\r\ny: b"))
+
+
+class Laned:
+    """A call on the lane: method, query, headers, body, client; and its answer."""
+
+    def __init__(self, request: tuple[Any, ...]) -> None:
+        self.request = request
+        self.status = 200
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.answer = b""
 
 
 class Caller:
