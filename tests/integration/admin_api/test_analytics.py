@@ -1,5 +1,6 @@
 """Today's ranking, log search and statistics: the indexer's words, with the apps' names."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
@@ -185,6 +186,40 @@ async def test_a_search_that_makes_no_sense_is_refused(world: World, admin: Call
     for params in BAD_RANGES:
         assert refusal(await admin.get("/logs", **params)) == (422, "invalid"), params
     assert refusal(await admin.get("/stats", **BAD_RANGES[2])) == (422, "invalid")
+
+
+NOTHING_FITS: list[int] = []
+TYPED: dict[str, tuple[str, list[int] | None]] = {
+    "leading wildcard": ("*rder_id", None),
+    "trailing wildcard": ("order_*", None),
+    "only a wildcard": ("*", None),
+    "only operators": ("&& || !", None),
+    "10 kB": ("x" * 10_000, None),
+    "more keywords than anybody needs": (" ".join(map(str, range(21))), None),
+    "operators of Lucene": ("order_id AND NOT 5", NOTHING_FITS),
+    "a field of Lucene": ("errorCode:0", NOTHING_FITS),
+    "a range of Lucene": ("[0 TO 9]", NOTHING_FITS),
+    "a regular expression": ("/order.*/", NOTHING_FITS),
+    "fuzzy and boosted": ("ordr~2 order^9", NOTHING_FITS),
+    "a quote without its partner": ('"发货', [2]),
+    "script": ("<script>", [2]),
+    "the end of our own mark": ("</em><script>alert(1)</script>", NOTHING_FITS),
+}
+
+
+@pytest.mark.parametrize(("typed", "numbers"), TYPED.values(), ids=TYPED.keys())
+async def test_whatever_is_typed_is_looked_for_or_refused(real: World, typed: str, numbers: list[int] | None) -> None:
+    """Never executed: words are words. What could find nothing is refused with a reason in both languages."""
+    searcher = await real.operator("log:search")
+    answer = await searcher.get("/logs", **LAST_HOUR, q=typed)
+    if numbers is None:
+        assert refusal(answer) == (422, "invalid")
+        assert "q" in answer.json()["detail"]
+        assert any("\u4e00" <= character <= "\u9fff" for character in answer.json()["detail_zh"])
+        return
+    assert [int(row["requestId"], 16) for row in answer.json()["items"]] == numbers
+    for row in answer.json()["items"]:
+        assert set(re.findall("<[^>]*>", row["highlight"])) <= {"<em>", "</em>"}
 
 
 async def test_without_an_indexer_the_search_says_so_and_the_rest_works(world: World, admin: Caller) -> None:
