@@ -15,7 +15,7 @@ import httpx
 import pytest
 from playwright.sync_api import Download, expect
 
-from pailou.sign import sign_call
+from openplatform.signed_call import sign_call
 from tests.browser.operator import Platform, Reader
 
 XSS = "</em><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
