@@ -30,8 +30,10 @@ from admin_api.apps.endpoints.quota import quota_routes
 from admin_api.apps.endpoints.secrets import secret_routes
 from admin_api.apps.endpoints.tokens import token_routes
 from admin_api.billing.endpoints import billing_routes
-from admin_api.health.endpoints import dead_letter_routes
-from admin_api.health.service import DeadLetters
+from admin_api.health.endpoints.dead_letters import dead_letter_routes
+from admin_api.health.endpoints.overview import health_routes_of_platform
+from admin_api.health.service.dead_letters import DeadLetters
+from admin_api.health.service.overview import Health
 from admin_api.resources import Resources
 from admin_api.security.guard import Guard
 from admin_api.security.sessions import Sessions
@@ -72,4 +74,5 @@ def api_routers(
         menu_routes(database, zone),
         audit_routes(database, zone),
         dead_letter_routes(DeadLetters(resources.services)),
+        health_routes_of_platform(Health(database, resources.directory, resources.services, resources.clock)),
     ]

@@ -45,6 +45,7 @@ from openplatform.adapters.signatures_redis import RedisUsedSignatures
 from openplatform.adapters.store_time_redis import RedisStoreTime
 from openplatform.lifetime import draining, this_instance
 from openplatform.metrics import CONTENT_TYPE_LATEST, Source, exposition, siblings
+from openplatform.records import Instance, ProcessReport
 from openplatform.sealing import Seal
 from openplatform.web import ServiceProcess, SystemClock, registered, running
 
@@ -125,7 +126,8 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         await stack.enter_async_context(running(peers.follow(), name="peers"))
         # Processes share one port: the node tells their beats apart.
         me = this_instance("gateway", settings.node, settings.port)
-        await stack.enter_async_context(registered(directory, me))
+        report = partial(_report, me, catalog, clock_skew, logs)
+        await stack.enter_async_context(registered(directory, me, report))
         tracer = await stack.enter_async_context(open_tracer(settings.otlp_url, "gateway", settings.node))
         traces = None
         if tracer is not None or settings.trusted_proxies:
@@ -227,6 +229,23 @@ async def _hand_over_charges(charges: Charges) -> None:
     left = await charges.flush(timeout_s=FLUSH_S)
     if left:
         log.error("%d charges were not taken by the broker: they will be booked from their reservations", left)
+
+
+def _report(me: Instance, catalog: Catalog, clock_skew: ClockSkew, logs: LogSpool) -> ProcessReport:
+    """What operators see of this process."""
+    return ProcessReport(
+        node=me.host,
+        version=me.version,
+        started_at_ms=me.started_at_ms,
+        figures={
+            "config_version": catalog.version,
+            "clock_skew_s": round(clock_skew.seconds, 3),
+            "log_spool_bytes": logs.bytes,
+            "log_spool_entries": logs.waiting,
+            "log_dropped": logs.dropped.total(),
+            "log_trouble": logs.trouble,
+        },
+    )
 
 
 def _healthz() -> tuple[int, str, bytes]:

@@ -1,4 +1,4 @@
-"""GET /dead-letters, GET /dead-letters/{id}, POST /dead-letters/replay: call logs that no store takes, looked at and sent again."""
+"""GET /dead-letters, /dead-letters/count and /dead-letters/{id}, POST /dead-letters/replay: call logs that no store takes."""
 
 from typing import Any
 
@@ -40,9 +40,13 @@ class DeadLetterEndpoints:
     def routes(self) -> list[Route]:
         return [
             Route("/dead-letters", self.look),
+            Route("/dead-letters/count", self.count),
             Route("/dead-letters/replay", self.replay, methods=["POST"]),
             Route("/dead-letters/{id}", self.show),
         ]
+
+    async def count(self, request: Request) -> Response:
+        return _json({"count": await self._letters.count()})
 
     async def look(self, request: Request) -> Response:
         query, limit = _query(request.query_params)

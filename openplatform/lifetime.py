@@ -12,7 +12,7 @@ from openplatform import __version__
 from openplatform.errors import PlatformUnavailable, SettingsError
 from openplatform.jobs import running as running
 from openplatform.ports import ServiceDirectory
-from openplatform.records import Instance
+from openplatform.records import Instance, ProcessReport
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +100,14 @@ def this_instance(service_id: str, host: str, port: int) -> Instance:
 
 
 @asynccontextmanager
-async def registered(directory: ServiceDirectory, instance: Instance) -> AsyncIterator[None]:
+async def registered(
+    directory: ServiceDirectory,
+    instance: Instance,
+    report: Callable[[], ProcessReport] | None = None,
+) -> AsyncIterator[None]:
     """Keeps the instance in the directory by a beat every 5 s, until the block ends or the process begins to drain.
 
-    A store that is down is logged.
+    report: what the process says of itself with each beat. A store that is down is logged.
     """
     leaving = asyncio.Event()
 
@@ -111,6 +115,8 @@ async def registered(directory: ServiceDirectory, instance: Instance) -> AsyncIt
         while not leaving.is_set():
             try:
                 await directory.beat(instance)
+                if report is not None:
+                    await directory.report(instance.service_id, report())
             except PlatformUnavailable as error:
                 log.warning("heartbeat of %s at %s failed: %s", instance.service_id, instance.address, error.sub_msg)
             with suppress(TimeoutError):

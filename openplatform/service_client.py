@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import httpx
@@ -29,6 +30,7 @@ from openplatform.ports import ServiceDirectory
 from openplatform.tracing import trace_headers
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
+_READY_S = 2.5
 _ATTEMPTS = 2
 _TRY_ANOTHER = {502, 503, 504}
 
@@ -43,6 +45,16 @@ class _Request(NamedTuple):
     headers: Mapping[str, str]
     deadline_s: float
     repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What an instance says at /readyz. body: its checks and facts, {} when it could not be asked; error: why, "" = it was."""
+
+    address: str
+    ready: bool
+    body: dict[str, Any]
+    error: str
 
 
 class ServiceClient:
@@ -95,6 +107,24 @@ class ServiceClient:
         content = orjson.dumps(dict(body))
         request = _Request("POST", path, None, content, headers or {}, deadline_s, repeatable=idempotent)
         return await self._call(service_id, request)
+
+    async def readiness(self, service_id: str) -> list[Readiness]:
+        """What every instance says of itself at /readyz, asked side by side; one that does not answer is told as such.
+
+        Raises PlatformUnavailable when the directory cannot be asked.
+        """
+        return list(await asyncio.gather(*map(self._readiness, sorted(await self._addresses(service_id)))))
+
+    async def _readiness(self, address: str) -> Readiness:
+        try:
+            async with asyncio.timeout(_READY_S):
+                answer = await self._http.get(f"http://{address}/readyz")
+            body = answer.json()
+        except (httpx.HTTPError, TimeoutError, ValueError) as error:
+            return Readiness(address, ready=False, body={}, error=str(error) or type(error).__name__)
+        if not isinstance(body, dict):
+            return Readiness(address, ready=False, body={}, error=f"answered {answer.status_code} without checks")
+        return Readiness(address, ready=answer.status_code == 200, body=body, error="")
 
     @asynccontextmanager
     async def stream(

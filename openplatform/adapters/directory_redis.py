@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import msgspec
 
 from openplatform.adapters.redis_client import RedisClient, redis_errors
-from openplatform.adapters.redis_keys import INSTANCES_PREFIX
+from openplatform.adapters.redis_keys import INSTANCES_PREFIX, REPORTS_PREFIX
 from openplatform.errors import PlatformUnavailable
 from openplatform.ports import Clock
-from openplatform.records import Instance
+from openplatform.records import Instance, ProcessReport
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,20 @@ class RedisServiceDirectory:
         living = tuple(sorted(self._readable(members), key=lambda instance: instance.address))
         self._known[service_id] = (self._clock.monotonic(), living)
         return living
+
+    async def report(self, service_id: str, report: ProcessReport) -> None:
+        member = f"{self._process} ".encode() + msgspec.json.encode(report)
+        with redis_errors():
+            await self._beat(keys=[f"{REPORTS_PREFIX}{service_id}"], args=[member, LIFETIME_S])
+
+    async def reports(self, service_id: str) -> Sequence[ProcessReport]:
+        with redis_errors():
+            members = await self._living(keys=[f"{REPORTS_PREFIX}{service_id}"])
+        latest: dict[bytes, ProcessReport] = {}
+        for member in members:  # in order of their expiry: a process's newest comes last
+            process, _, body = member.partition(b" ")
+            latest[process] = msgspec.json.decode(body, type=ProcessReport)
+        return tuple(sorted(latest.values(), key=lambda report: report.node))
 
     def _member(self, instance: Instance) -> bytes:
         return f"{self._process} ".encode() + msgspec.json.encode(instance)

@@ -23,6 +23,7 @@
 | pailou:signature:<app_key>:<sign> | string: request id that used it | 2 × the timestamp window + 60 s | gateway | gateway |
 | pailou:announce | channel: something changed | - | admin | gateway |
 | pailou:instances:<service_id> | zset: `process instance-as-JSON` → expiry, epoch s | 15 s after a beat | every service | every client |
+| pailou:reports:<service_id> | zset: `process report-as-JSON` → expiry, epoch s | 15 s after a beat | gateway | admin |
 | pailou:lock:{<name>} | string: owner's token | 30 s, renewed | monitor, indexer | same |
 | pailou:fence:{<name>} | string: counter | none | monitor, indexer | same |
 
@@ -50,5 +51,6 @@ CACHE_PREFIX = "pailou:cache:"
 SIGNATURE_PREFIX = "pailou:signature:"
 ANNOUNCE_CHANNEL = "pailou:announce"
 INSTANCES_PREFIX = "pailou:instances:"
+REPORTS_PREFIX = "pailou:reports:"
 LOCK_PREFIX = "pailou:lock:"
 FENCE_PREFIX = "pailou:fence:"

@@ -21,6 +21,7 @@ from openplatform.records import (
     CounterStates,
     Instance,
     Mail,
+    ProcessReport,
     QuotaRequest,
     QuotaUse,
     QuotaVerdict,
@@ -255,6 +256,12 @@ class ServiceDirectory(Protocol):
 
     async def instances(self, service_id: str) -> Sequence[Instance]:
         """All living instances of the service, ordered by address."""
+
+    async def report(self, service_id: str, report: ProcessReport) -> None:
+        """What this process says of itself; forgotten 15 s later."""
+
+    async def reports(self, service_id: str) -> Sequence[ProcessReport]:
+        """The latest of each living process of the service, ordered by node. Raises PlatformUnavailable: nothing old is shown."""
 
 
 class Lease(Protocol):

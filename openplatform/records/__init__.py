@@ -34,7 +34,7 @@ from openplatform.records.catalogue import (
     SystemParam,
 )
 from openplatform.records.dead_letters import DeadLetter, DeadLetterPage, DeadLetterQuery
-from openplatform.records.instances import Instance
+from openplatform.records.instances import Instance, ProcessReport
 from openplatform.records.limits import (
     AppUse,
     AppUses,
@@ -85,6 +85,7 @@ __all__ = [
     "LogQuery",
     "LogSort",
     "Mail",
+    "ProcessReport",
     "QuotaRequest",
     "QuotaUse",
     "QuotaVerdict",

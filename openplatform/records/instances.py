@@ -17,3 +17,13 @@ class Instance(Record, frozen=True, kw_only=True):
     @property
     def address(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+class ProcessReport(Record, frozen=True, kw_only=True):
+    """What a process says of itself with each beat: where calls cannot reach one process of many on a port. node: its name; figures:
+    by name, numbers or words."""
+
+    node: str
+    version: str
+    started_at_ms: int
+    figures: dict[str, int | float | str]

@@ -7,7 +7,7 @@ from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import RedisClient, open_redis
 from openplatform.adapters.redis_keys import INSTANCES_PREFIX
 from openplatform.errors import PlatformUnavailable
-from openplatform.records import Instance
+from openplatform.records import Instance, ProcessReport
 from openplatform.web import SystemClock
 
 ORDERS = f"{INSTANCES_PREFIX}order-service"
@@ -126,3 +126,20 @@ async def test_serves_what_it_knew_for_ten_minutes_without_redis() -> None:
             await directory.instances("order-service")
         with pytest.raises(PlatformUnavailable):
             await directory.beat(instance(9001))
+
+
+async def test_the_newest_report_of_each_process_is_seen(
+    directory: RedisServiceDirectory, redis_client: RedisClient
+) -> None:
+    """Two processes of one service say something twice: each is there once, with what it said last; another service sees nothing."""
+    one, other = directory, RedisServiceDirectory(redis_client, SystemClock())
+    for step in (1, 2):
+        for node, directory in (("b", one), ("a", other)):
+            await directory.report(
+                "gateway", ProcessReport(node=node, version="1", started_at_ms=0, figures={"step": step, "word": "ok"})
+            )
+    seen = await one.reports("gateway")
+    assert [(report.node, report.figures) for report in seen] == [
+        ("a", {"step": 2, "word": "ok"}), ("b", {"step": 2, "word": "ok"}),
+    ]  # fmt: skip
+    assert await one.reports("order-service") == ()

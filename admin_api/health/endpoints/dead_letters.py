@@ -4,7 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from admin_api.health.service import DeadLetterListing, DeadLetterRows, DeadLetters, DeadLetterView, Replay, Replayed
+from admin_api.health.service.dead_letters import (
+    DeadLetterListing,
+    DeadLetterRows,
+    DeadLetters,
+    DeadLetterView,
+    Replay,
+    Replayed,
+)
 from admin_api.outbox.desk import AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import needs

@@ -1,0 +1,184 @@
+"""The health of everything at once: each service and store asked side by side, so that one that hangs hides none of the others."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from admin_api.health.repository import waiting_changes
+from admin_api.health.service.dead_letters import INDEXER
+from admin_api.tables.shapes import View
+from openplatform.errors import OpenPlatformError
+from openplatform.ports import Clock, ServiceDirectory
+from openplatform.records import ProcessReport
+from openplatform.service_client import Readiness, ServiceClient
+from openplatform.sql import Database
+
+T = TypeVar("T")
+
+SERVICES = (INDEXER, "monitor", "order-service", "warehouse-service", "admin-api")
+GATEWAY = "gateway"
+ASK_S = 3.0
+
+
+class InstanceHealth(View):
+    """An instance of a service. checks: what it depends on → "ok" or what is wrong; facts: what else it says; error: why it could
+    not be asked, "" = it was."""
+
+    address: str
+    ready: bool
+    checks: dict[str, str]
+    facts: dict[str, str]
+    error: str
+
+
+class ServiceHealth(View):
+    """instances empty = none is registered; error: why the directory could not be asked."""
+
+    service_id: str
+    instances: list[InstanceHealth]
+    error: str
+
+
+class GatewayHealth(View):
+    """A gateway process, as it said of itself within the last 15 s. in_force: it works with the newest configuration."""
+
+    node: str
+    version: str
+    started_at_ms: int
+    config_version: int
+    in_force: bool
+    clock_skew_s: float
+    log_spool_bytes: int
+    log_spool_entries: int
+    log_dropped: int
+    log_trouble: str
+
+
+class GatewaysHealth(View):
+    """config_version: the newest that gateways can have; in_force: how many of the processes have it."""
+
+    config_version: int
+    in_force: int
+    processes: list[GatewayHealth]
+    error: str
+
+
+class OutboxHealth(View):
+    """Changes on their way to the gateways. waiting: not in Redis yet; oldest: since when the oldest of them waits."""
+
+    waiting: int
+    oldest: datetime | None
+    error: str
+
+
+class LogHealth(View):
+    """lag_s: age of the oldest call log that is not indexed; depth: batches in the queue; dead_letters: call logs that no store takes.
+    null = not known, error says why."""
+
+    lag_s: float | None
+    depth: int | None
+    dead_letters: int | None
+    error: str
+
+
+class HealthView(View):
+    """ok: nothing is wrong anywhere. checked_at: epoch ms."""
+
+    ok: bool
+    checked_at: int
+    services: list[ServiceHealth]
+    gateways: GatewaysHealth
+    outbox: OutboxHealth
+    logs: LogHealth
+
+
+class Health:
+    """Never raises because something is down: what is down is what it tells."""
+
+    def __init__(self, database: Database, directory: ServiceDirectory, client: ServiceClient, clock: Clock) -> None:
+        self._database = database
+        self._directory = directory
+        self._client = client
+        self._clock = clock
+
+    async def look(self) -> HealthView:
+        """Everything, at most a few seconds old."""
+        asked = asyncio.gather(*map(self._service, SERVICES))
+        (shown, newest), logs, gateways = await asyncio.gather(self._outbox(), self._logs(), self._gateways())
+        services = await asked
+        for process in gateways.processes:
+            process.in_force = process.config_version >= newest
+        gateways.config_version, gateways.in_force = newest, sum(each.in_force for each in gateways.processes)
+        is_well = not (
+            shown.error or shown.waiting or logs.error or logs.dead_letters or gateways.error
+            or gateways.in_force < max(1, len(gateways.processes)) or any(each.log_trouble for each in gateways.processes)
+            or any(not all(i.ready for i in service.instances) or not service.instances for service in services)
+        )  # fmt: skip
+        return HealthView(
+            ok=is_well,
+            checked_at=int(self._clock.now() * 1000),
+            services=services,
+            gateways=gateways,
+            outbox=shown,
+            logs=logs,
+        )
+
+    async def _service(self, service_id: str) -> ServiceHealth:
+        found, error = await self._told(lambda: self._client.readiness(service_id))
+        return ServiceHealth(service_id=service_id, instances=[_instance(each) for each in found or ()], error=error)
+
+    async def _gateways(self) -> GatewaysHealth:
+        reports, error = await self._told(lambda: self._directory.reports(GATEWAY))
+        return GatewaysHealth(config_version=0, in_force=0, processes=list(map(_process, reports or ())), error=error)
+
+    async def _outbox(self) -> tuple[OutboxHealth, int]:
+        async def read() -> tuple[int, datetime | None, int]:
+            async with self._database.read() as connection:
+                return await waiting_changes(connection)
+
+        found, error = await self._told(read)
+        waiting, oldest, newest = found or (0, None, 0)
+        return OutboxHealth(waiting=waiting, oldest=oldest, error=error), newest
+
+    async def _logs(self) -> LogHealth:
+        lag, error = await self._told(lambda: self._client.get(INDEXER, "/lag", deadline_s=ASK_S))
+        dead, other = await self._told(lambda: self._client.get(INDEXER, "/dead-letters/count", deadline_s=ASK_S))
+        lag, dead = lag or {}, dead or {}
+        return LogHealth(
+            lag_s=lag.get("lag_s"), depth=lag.get("depth"), dead_letters=dead.get("count"), error=error or other
+        )
+
+    async def _told(self, ask: Callable[[], Awaitable[T]]) -> tuple[T | None, str]:
+        """The answer, or None and what is wrong."""
+        try:
+            async with asyncio.timeout(ASK_S + 0.5):
+                return await ask(), ""
+        except OpenPlatformError as error:
+            return None, error.sub_msg
+        except TimeoutError:
+            return None, "no answer in time"
+
+
+def _instance(seen: Readiness) -> InstanceHealth:
+    def words(part: Any) -> dict[str, str]:
+        return {str(name): str(value) for name, value in part.items()} if isinstance(part, dict) else {}
+
+    return InstanceHealth(
+        address=seen.address,
+        ready=seen.ready,
+        checks=words(seen.body.get("checks")),
+        facts=words(seen.body.get("facts")),
+        error=seen.error,
+    )
+
+
+def _process(report: ProcessReport) -> GatewayHealth:
+    figures: dict[str, Any] = {
+        name: report.figures.get(name, "" if name == "log_trouble" else 0)
+        for name in GatewayHealth.model_fields
+        if name not in ("node", "version", "started_at_ms", "in_force")
+    }
+    return GatewayHealth(
+        node=report.node, version=report.version, started_at_ms=report.started_at_ms, in_force=False, **figures
+    )

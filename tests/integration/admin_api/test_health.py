@@ -1,0 +1,61 @@
+"""/health: what is down is part of the answer; gateways say of themselves which configuration they work with."""
+
+from pathlib import Path
+from typing import Any
+
+from log_indexer.app import create_app as create_indexer
+from log_indexer.app import open_resources as open_indexer
+from openplatform.adapters.directory_redis import RedisServiceDirectory
+from openplatform.adapters.embedded import Embedded
+from openplatform.adapters.redis_client import open_redis
+from openplatform.records import DeadLetter, ProcessReport
+from tests.admin_world import World, refusal
+from tests.integration.admin_api.indexing import asking, indexer_settings
+from tests.serving import serving
+
+
+def report(node: str, **figures: Any) -> ProcessReport:
+    """What a gateway says with a beat."""
+    return ProcessReport(node=node, version="0.1.0", started_at_ms=1, figures=figures)
+
+
+async def test_everything_is_seen_at_once(world: World, tmp_path: Path) -> None:
+    """Services with their checks and facts, gateways with their configuration, the outbox, the way of call logs."""
+    embedded = Embedded()
+    embedded.dead_letters.append(DeadLetter.of(b"x", "no JSON", 1))
+    admin = await world.administrator()
+    await admin.new_mapping()
+    newest = (await admin.shown("/health"))["gateways"]["config_version"]
+    assert newest > 0
+    async with open_redis(world.settings.redis_url, world._embedded) as redis:
+        for node, version in (("gw-1", newest), ("gw-2", newest - 1)):
+            directory = RedisServiceDirectory(redis, world.clock)
+            await directory.report("gateway", report(node, config_version=0))
+            figures = {"config_version": version, "log_spool_bytes": 5, "log_trouble": "", "clock_skew_s": 0.5}
+            await directory.report("gateway", report(node, **figures))
+    async with open_indexer(indexer_settings(tmp_path), embedded) as resources:
+        await resources.store.prepare()
+        async with (
+            serving(create_indexer(resources, indexer_settings(tmp_path))) as port,
+            asking(world, f"127.0.0.1:{port}") as opened,
+        ):
+            viewer = await opened.operator("sys:health:view")
+            seen = await viewer.shown("/health")
+    (indexer,) = next(each for each in seen["services"] if each["service_id"] == "log-indexer")["instances"]
+    assert indexer["ready"] and indexer["checks"]["queue"] == "ok" and "not reached yet" in indexer["facts"]["store"]
+    gateways = {each["node"]: each for each in seen["gateways"]["processes"]}
+    assert {node: each["in_force"] for node, each in gateways.items()} == {"gw-1": True, "gw-2": False}
+    assert gateways["gw-1"]["log_spool_bytes"] == 5 and gateways["gw-1"]["clock_skew_s"] == 0.5
+    assert (seen["gateways"]["in_force"], seen["gateways"]["config_version"]) == (1, newest)
+    assert (seen["outbox"]["waiting"], seen["outbox"]["error"]) == (0, "")
+    assert (seen["logs"]["dead_letters"], seen["logs"]["depth"], seen["logs"]["error"]) == (1, 0, "")
+    assert seen["ok"] is False  # a gateway lags, a letter is dead, services lack
+
+
+async def test_what_is_down_is_told(world: World) -> None:
+    """Without any service there is an answer still, and it says what lacks."""
+    seen = await (await world.operator("sys:health:view")).shown("/health")
+    assert seen["ok"] is False
+    assert [each["instances"] for each in seen["services"]] == [[]] * 5
+    assert "no instance of log-indexer is running" in seen["logs"]["error"]
+    assert refusal(await (await world.operator("dash:view")).get("/health")) == (403, "forbidden")
