@@ -11,13 +11,13 @@ from admin_api.access.repository.roles import names_of_roles
 from admin_api.access.repository.users import sessions_of
 from admin_api.access.service.account import change_own_password, end_own_session
 from admin_api.access.service.menus import DIRECTORY, menus_of_operator
-from admin_api.access.service.password_links import refuse_gone_link, use_link
+from admin_api.access.service.password_links import set_password_by_link
 from admin_api.access.service.preferences import Preferences, change_preferences, preferences_of
 from admin_api.outbox.desk import AtDesk
 from admin_api.security.guard import Guard, GuardedRoute
-from admin_api.security.operators import By, Operator, remote_ip_of
+from admin_api.security.operators import By, remote_ip_of
 from admin_api.security.passwords import GivenPassword, Password, Passwords
-from admin_api.security.permissions import PUBLIC, SIGNED_IN, Permissions, needs
+from admin_api.security.permissions import PUBLIC, SIGNED_IN, needs
 from admin_api.security.problems import invalid_field
 from admin_api.security.repository import end_session
 from admin_api.security.sessions import Sessions, csrf_token_of
@@ -159,15 +159,10 @@ def account_routes(
     @router.post("/password-links/use", status_code=204, openapi_extra=needs(PUBLIC))
     async def use_password_link(used: LinkUse, request: Request) -> None:
         guard.refuse_foreign_site(request)
-        changes = request.app.state.desk.changes
-        nobody = Operator(
-            user_id=None, email="password link", permissions=Permissions(), remote_ip=remote_ip_of(request),
-            request_id=request.state.request_id,
+        await set_password_by_link(
+            request.app.state.desk.changes, passwords, used.token, used.new_password,
+            remote_ip=remote_ip_of(request), request_id=request.state.request_id,
         )  # fmt: skip
-        async with database.read() as connection:
-            await refuse_gone_link(connection, used.token, changes.now())  # before the work of hashing
-        hashed = await passwords.hash(used.new_password)
-        await changes.make(nobody, lambda change: use_link(change, used.token, hashed))
 
     @router.get("/me/preferences", openapi_extra=needs(SIGNED_IN))
     async def get_preferences(by: By) -> Preferences:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import sqlalchemy as sa
 from pydantic import Field
 
-from admin_api.tables.access import menu, role, role_menu, user_role
+from admin_api.tables.access import admin_user, menu, role, role_menu, user_role
 from admin_api.tables.listing import Listing, contains, fetch_page
 from admin_api.tables.rows import Row, fetch_rows, find_row
 from admin_api.tables.shapes import Search
@@ -35,6 +35,25 @@ async def roles_by_id(connection: AsyncConnection, role_ids: Sequence[int]) -> d
     """id → row, of those that exist."""
     rows = await fetch_rows(connection, sa.select(role).where(role.c.id.in_(role_ids)))
     return {row["id"]: row for row in rows}
+
+
+async def all_roles(connection: AsyncConnection) -> list[Row]:
+    """Every role, by name: there are few."""
+    return await fetch_rows(connection, sa.select(role).order_by(role.c.built_in.desc(), role.c.name))
+
+
+async def members_of(connection: AsyncConnection, role_id: int) -> list[Row]:
+    """id, email, real_name and status of the role's users, at most 200."""
+    u = admin_user.c
+    query = sa.select(u.id, u.email, u.real_name, u.status).join(user_role, user_role.c.user_id == u.id)
+    return await fetch_rows(connection, query.where(user_role.c.role_id == role_id).order_by(u.email).limit(200))
+
+
+async def counts_of_members(connection: AsyncConnection, role_ids: Sequence[int]) -> dict[int, int]:
+    """role id → how many users have it; none is left out."""
+    r = user_role.c.role_id
+    query = sa.select(r, sa.func.count().label("members")).where(r.in_(role_ids)).group_by(r)
+    return {row.role_id: row.members for row in await connection.execute(query)}
 
 
 async def built_in_role(connection: AsyncConnection) -> int:

@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 from admin_api.access.repository.password_links import add_link, find_link, forget_links_of
 from admin_api.access.repository.users import change_access_alone
 from admin_api.access.service.limits import refuse_above
-from admin_api.outbox.changes import Change
+from admin_api.outbox.changes import Change, Changes
+from admin_api.security.operators import Operator
+from admin_api.security.passwords import Passwords
+from admin_api.security.permissions import Permissions
 from admin_api.security.problems import Problem
 from admin_api.security.repository import end_sessions_of
 from admin_api.security.sessions import hash_of
@@ -34,7 +37,20 @@ async def make_link(change: Change, user_id: int) -> tuple[str, datetime]:
     return token, ends
 
 
-async def refuse_gone_link(connection: AsyncConnection, token: str, now: datetime) -> int:
+async def set_password_by_link(
+    changes: Changes, passwords: Passwords, token: str, password: str, *, remote_ip: str, request_id: str
+) -> None:
+    """What a stranger with the link does. Raises a 410 Problem for a link that is gone, before the work of hashing."""
+    async with changes.database.read() as connection:
+        await _refuse_gone_link(connection, token, changes.now())
+    hashed = await passwords.hash(password)
+    by = Operator(
+        user_id=None, email="password link", permissions=Permissions(), remote_ip=remote_ip, request_id=request_id
+    )
+    await changes.make(by, lambda change: _use_link(change, token, hashed))
+
+
+async def _refuse_gone_link(connection: AsyncConnection, token: str, now: datetime) -> int:
     """Whose link it is. Raises a 410 Problem for a link that is unknown, used, too old, or of an operator who is disabled."""
     link = await find_link(connection, hash_of(token))
     if link is None or link["expire_time"] <= now:
@@ -44,9 +60,9 @@ async def refuse_gone_link(connection: AsyncConnection, token: str, now: datetim
     return int(link["user_id"])
 
 
-async def use_link(change: Change, token: str, password_hash: str) -> str:
-    """Sets the password, ends all sessions and links of the operator; returns their address. Raises as `refuse_gone_link`."""
-    user_id = await refuse_gone_link(change.connection, token, change.now)
+async def _use_link(change: Change, token: str, password_hash: str) -> str:
+    """Sets the password, ends all sessions and links of the operator; returns their address. Raises as `_refuse_gone_link`."""
+    user_id = await _refuse_gone_link(change.connection, token, change.now)
     before = await fetch_row(change.connection, admin_user, user_id, lock=True)
     new = {"password": password_hash, "must_change_password": False}
     after = await update_row(change.connection, admin_user, before, new)
