@@ -22,6 +22,7 @@ from tests.admin_world import MASTER_KEYS, World, open_world, refusal
 OPEN_TO_EVERYBODY = {
     ("GET", "/login"), ("POST", "/login"), ("GET", "/assets/{path:path}"), ("POST", "/api/v1/login"),
     ("POST", "/preferences"),  # language and theme, also before the sign-in
+    ("GET", "/password"), ("POST", "/password"),  # the page behind a link
     ("POST", "/api/v1/password-links/use"),  # asks for the link's token
     ("GET", "/api/openapi.json"), ("GET", "/healthz"), ("GET", "/readyz"),
     ("GET", "/metrics"),  # asks for an address of this machine
