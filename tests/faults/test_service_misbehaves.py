@@ -96,7 +96,7 @@ async def test_u6_drop_by_drop(world: FaultWorld) -> None:
         assert errors_of(world.ledger, name) == {15}, (name, world.ledger.codes("fault", method=method(name)))
     longest_s = max(entry.took_s for entry in world.ledger.calls())
     deadline_s = world.times.deadline_ms / 1000
-    assert longest_s < deadline_s + 0.5
+    assert longest_s < deadline_s + 1  # how late the machine lets a timer and a caller be
     report("U6", deadline_s=deadline_s, longest_s=round(longest_s, 2))
 
 
