@@ -141,7 +141,7 @@ def create_app(resources: Resources, settings: AdminSettings) -> ASGIApp:
     app.state.console = parts.console
     for router in console_pages(parts):
         app.include_router(router)
-    app.router.routes.extend(machine_routes(resources.database, resources.metrics))
+    app.router.routes.extend(machine_routes(resources.database, resources.metrics, settings.internal_keys))
     return Doorway(app, trusted_proxies=settings.trusted_proxies, is_behind_tls=settings.is_behind_tls)
 
 

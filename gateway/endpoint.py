@@ -15,6 +15,7 @@ from gateway.turn_end import TurnEnd
 from openplatform import stage_times
 from openplatform.addresses import caller_address, parse_address
 from openplatform.env import Network
+from openplatform.metrics import may_scrape
 from openplatform.ports import Clock
 from openplatform.protocol import SEPARATOR
 
@@ -195,7 +196,7 @@ class GatewayEndpoint:
             call.stamps = []
 
     async def _answer_probe(self, path: str, scope: Scope, send: Send) -> None:
-        if path != "/healthz" and not self._may_probe(scope):
+        if path != "/healthz" and not self._may_probe(scope) and not may_scrape(scope["headers"], self._internal_keys):
             await _send(send, 403, b"text/plain;charset=utf-8", b"This path answers loopback and trusted peers only.\n")
             return
         answer = self._probes[path]()

@@ -5,6 +5,7 @@ every counter would jump from one process's value to another's.
 """
 
 import asyncio
+import hmac
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -18,7 +19,7 @@ from prometheus_client.samples import Sample
 
 from openplatform import __version__
 
-__all__ = ["CONTENT_TYPE_LATEST", "Metric", "Source", "common_families", "exposition", "siblings"]
+__all__ = ["CONTENT_TYPE_LATEST", "Metric", "Source", "common_families", "exposition", "may_scrape", "siblings"]
 
 Source = Callable[[], Awaitable[Iterable[Metric]]]
 """Makes a process's families when somebody asks."""
@@ -41,6 +42,12 @@ def common_families(service: str, dependencies: Mapping[str, bool]) -> Iterator[
         up.add_metric((name,), answers)
     yield up
     yield from _PROCESS.collect()
+
+
+def may_scrape(headers: Iterable[tuple[bytes, bytes]], keys: Iterable[str]) -> bool:
+    """Whether a scraper elsewhere holds one of the platform's internal keys, sent as `Authorization: Bearer …`, Prometheus' own way."""
+    said = next((value for name, value in headers if name == b"authorization"), b"")
+    return any(hmac.compare_digest(b"Bearer " + key.encode(), said) for key in keys)
 
 
 async def exposition(source: Source) -> bytes:

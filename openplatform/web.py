@@ -25,7 +25,7 @@ from openplatform.lifetime import ServiceProcess as ServiceProcess  # every serv
 from openplatform.lifetime import draining
 from openplatform.lifetime import registered as registered
 from openplatform.lifetime import running as running
-from openplatform.metrics import CONTENT_TYPE_LATEST, Metric, Source, common_families, exposition, siblings
+from openplatform.metrics import CONTENT_TYPE_LATEST, Metric, Source, common_families, exposition, may_scrape, siblings
 from openplatform.trace_calls import TraceCalls
 from openplatform.tracing import Tracer
 
@@ -197,7 +197,7 @@ async def _state(check: Check) -> str:
 class InternalKeyGuard:
     """Pure ASGI: refuses every request without a live internal key, in constant time.
 
-    open_paths need none, local_paths none from this machine.
+    open_paths need none, local_paths none from this machine, and take the key as a bearer token.
     """
 
     def __init__(
@@ -208,21 +208,21 @@ class InternalKeyGuard:
         local_paths: Sequence[str] = ("/metrics",),
     ) -> None:
         self._app = app
-        self._keys = tuple(key.encode() for key in keys)
+        self._keys = tuple(keys)
         self._open_paths = frozenset(open_paths)
         self._local_paths = frozenset(local_paths)
 
     def _is_open(self, scope: Scope) -> bool:
-        return scope["path"] in self._open_paths or (scope["path"] in self._local_paths and _is_local(scope))
+        if scope["path"] in self._local_paths:
+            return _is_local(scope) or may_scrape(scope["headers"], self._keys)
+        return scope["path"] in self._open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._is_open(scope):
             claimed = next((value for name, value in scope["headers"] if name == b"x-internal-key"), b"")
-            if not any(hmac.compare_digest(key, claimed) for key in self._keys):
-                refusal = JsonAnswer(
-                    {"sub_code": "isv.unauthorised", "sub_msg": "the internal key is missing or wrong"}, 401
-                )
-                await refusal(scope, receive, send)
+            if not any(hmac.compare_digest(key.encode(), claimed) for key in self._keys):
+                refusal = {"sub_code": "isv.unauthorised", "sub_msg": "the internal key is missing or wrong"}
+                await JsonAnswer(refusal, 401)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

@@ -24,6 +24,7 @@ from pailou.demo.apis import MAPPINGS
 from pailou.demo.orders import seed_orders
 from pailou.demo.stock import seed_stock
 from pailou.demo.world import MERCHANTS, OPEN_ORDER
+from tests.dashboards import metrics_in, metrics_named
 from tests.processes import ROOT, Running, serve
 from tests.servers import SmtpServer
 
@@ -147,6 +148,13 @@ async def change_is_in_force(platform: Platform, changes: dict[str, Any], expect
         assert seconds <= 1
 
 
+async def every_metric_is_there(platform: Platform) -> None:
+    """What the dashboard and the alerts ask for, some service tells."""
+    texts = [(await platform.http.get(f"{pair[0].url}/metrics")).text for pair in platform.running.values()]
+    told = set().union(*map(metrics_in, texts))
+    assert metrics_named() - told == set()
+
+
 async def test_two_of_each(
     environ: dict[str, str], tmp_path: Path, free_port: Callable[[], int], smtp_server: SmtpServer
 ) -> None:
@@ -162,6 +170,7 @@ async def test_two_of_each(
         ]
         assert warehouses
         assert all(row["available_cnt"] == row["current_cnt"] - row["lock_cnt"] for row in stock)
+        await every_metric_is_there(platform)
 
         await change_is_in_force(platform, {"state": 0}, 29)
         await change_is_in_force(platform, {"state": 1}, 0)
