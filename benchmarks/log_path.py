@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 from benchmarks import machine
 from gateway.call import Call
@@ -37,12 +38,15 @@ def calls() -> list[Call]:
     """Calls as the pipeline leaves them."""
     clock = SystemClock()
     made = []
+    app = SimpleNamespace(app=SimpleNamespace(app_key=PARAMS["app_key"]))
+    route = SimpleNamespace(route=SimpleNamespace(api_name=PARAMS["method"], sensitive=()))
     for number in range(64):
         call = Call(
             request_id=f"5f2d7c9a1b3e4f60{number:08x}", http_method="POST", query=b"", content_type="", body=b"", remote_ip="10.1.2.3",
             received_at=clock.now(), started=clock.monotonic(),
         )  # fmt: skip
         call.params, call.vender_id, call.service_ms, call.attempts, call.answer = PARAMS, 100_017, 3.2, 1, b"x" * 400
+        call.app, call.route = app, route  # type: ignore[assignment]  # what the record reads of them
         made.append(call)
     return made
 
