@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.answer_cache import Flight
 from gateway.call_trace import CallTrace
-from gateway.catalog import AppEntry, RouteEntry
+from gateway.catalog_entries import AppEntry, RouteEntry
 from openplatform.errors import OpenPlatformError
 from openplatform.records import Grant, QuotaVerdict
 

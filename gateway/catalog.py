@@ -4,28 +4,19 @@ Calls are answered from here alone: a Redis that cannot be reached changes nothi
 """
 
 import asyncio
-import hashlib
 import logging
-import re
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from urllib.parse import quote
-
-import msgspec
-import orjson
+from typing import Any
 
 from gateway.built_in_routes import built_in_routes
-from gateway.guards import Guard
-from gateway.metrics import Tally
-from openplatform.addresses import lies_in, parse_network
-from openplatform.errors import INVALID_ARGUMENT, MISSING_ARGUMENT, CatalogInvalid, PlatformUnavailable, SettingsError
-from openplatform.parameter_schema import ParameterSchema, SchemaInvalid
+from gateway.catalog_entries import AppEntry, RouteEntry
+from openplatform.errors import CatalogInvalid, PlatformUnavailable, SettingsError
 from openplatform.ports import CatalogReader
-from openplatform.protocol import SYSTEM_PARAMS, root_name
-from openplatform.records import App, CatalogUpdate, Route
+from openplatform.protocol import SYSTEM_PARAMS
+from openplatform.records import CatalogUpdate
 from openplatform.sealing import Seal, SealBroken
-from openplatform.signing import SigningKey
 
 log = logging.getLogger(__name__)
 
@@ -33,120 +24,6 @@ COMPARE_EVERY_S = 5.0
 """How long a lost announcement can go unnoticed."""
 SessionDropper = Callable[[Iterable[str] | None], None]
 """Told which sessions changed, by token hash; None = any may have."""
-
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_PATH = re.compile(r"/(?!/)[^\s\\]*\Z")
-"""A path inside the service: neither scheme nor host, which would name another machine."""
-
-
-class AppEntry:
-    """An app, and its live secrets ready to check signatures with; they are unsealed at the app's first call.
-
-    networks: where its calls may come from, () = anywhere. Raises CatalogInvalid for a network that is none.
-    """
-
-    __slots__ = ("_keys", "_seal", "app", "networks")
-
-    def __init__(self, app: App, seal: Seal) -> None:
-        self.app = app
-        self._seal = seal
-        self._keys: tuple[SigningKey, ...] | None = None
-        try:
-            self.networks = tuple(parse_network(cidr) for cidr in app.ip_allow) if app.ip_allow else ()
-        except ValueError as error:
-            raise CatalogInvalid(f"app {app.app_key}: ip_allow: {error}") from None
-
-    def admits(self, address: str) -> bool:
-        """Whether a call may come from this address."""
-        return not self.networks or lies_in(address, self.networks)
-
-    @property
-    def keys(self) -> tuple[SigningKey, ...]:
-        """Raises SealBroken when a secret cannot be opened: a fault of ours."""
-        if self._keys is None:
-            context = f"app_info|{self.app.app_key}"
-            self._keys = tuple(SigningKey(self._seal.open(blob, context)) for blob in self.app.sealed_secrets)
-        return self._keys
-
-
-class RouteEntry:
-    """A route with everything about it that can be worked out before a call comes; most of it at the first call.
-
-    Of 100,000 routes few are ever called, and what is worked out takes as much memory as the route itself. fallback: answered
-    while a breaker is open, b"" = nothing; guard, tally, fixed_head: set by the first call; cache_salt: what kept answers of this
-    route, as it is configured, are told apart by, b"" = they are not kept; not_sent: names that are not forwarded as parameters,
-    the system's and those that stand in the path. Raises CatalogInvalid for a fallback that is no JSON
-    object.
-    """
-
-    __slots__ = (
-        "_literals", "_names", "_platform_prefix", "_schema", "built_in", "cache_salt", "fallback", "fixed_head", "guard",
-        "has_schema", "not_sent", "root", "route", "tally", "timeout_s",
-    )  # fmt: skip
-
-    cache_salt: bytes
-    root: str
-    timeout_s: float
-    not_sent: frozenset[str]
-    _literals: list[str]
-    _names: list[str]
-
-    def __init__(self, route: Route, platform_prefix: str, *, built_in: str = "") -> None:
-        """built_in: which of the gateway's own answers this is, "" = a service's. Raises CatalogInvalid for a URL that is no path."""
-        if not built_in and not _PATH.match(route.inside_api_url):
-            raise CatalogInvalid(f"route {route.api_name}: {route.inside_api_url!r} is no path inside a service")
-        self.route = route
-        self.built_in = built_in
-        self.fallback = _json_object(route) if route.fallback_body else b""
-        self.guard: Guard | None = None
-        self.tally: Tally | None = None
-        self.fixed_head = ""
-        self.has_schema = bool(route.request_schema) and not built_in
-        self._schema: ParameterSchema | SchemaInvalid | None = None
-        self._platform_prefix = platform_prefix
-
-    def __getattr__(self, name: str) -> object:
-        """Called for what is not there yet, and never again."""
-        if name not in self.__slots__:
-            raise AttributeError(name)
-        route = self.route
-        self.root = root_name(route.api_name, self._platform_prefix)
-        self.timeout_s = route.timeout_ms / 1000
-        self.cache_salt = b""
-        if route.cache_ttl_s > 0 and route.idempotent:
-            self.cache_salt = hashlib.blake2b(msgspec.json.encode(route), digest_size=16).digest()
-        pieces = _PLACEHOLDER.split(route.inside_api_url)
-        self._literals = pieces[::2]
-        self._names = pieces[1::2]
-        self.not_sent = SYSTEM_PARAMS.union(self._names)
-        return object.__getattribute__(self, name)
-
-    @property
-    def schema(self) -> ParameterSchema:
-        """The rules of the business parameters, compiled at the first call. Raises SchemaInvalid, again at every call."""
-        if self._schema is None:
-            try:
-                self._schema = ParameterSchema.of_text(self.route.request_schema or "{}")
-            except SchemaInvalid as error:
-                self._schema = error
-                log.error("%s answers error 10: its request_schema cannot be used: %s", self.route.api_name, error)
-        if isinstance(self._schema, SchemaInvalid):
-            raise self._schema
-        return self._schema
-
-    def path(self, params: dict[str, str]) -> str:
-        """The path inside the service, placeholders filled. Raises error 40 for a missing value, 41 for one that moves the path."""
-        if not self._names:
-            return self._literals[0]
-        path = self._literals[0]
-        for name, literal in zip(self._names, self._literals[1:], strict=True):
-            value = params.get(name)
-            if not value:
-                raise MISSING_ARGUMENT(name=name)
-            if value in (".", ".."):
-                raise INVALID_ARGUMENT(name=name)
-            path += (value if value.isascii() and value.isalnum() else quote(value, safe="")) + literal
-        return path
 
 
 class Catalog:
@@ -220,8 +97,16 @@ class Catalog:
     def _apply(self, update: CatalogUpdate) -> None:
         # Everything is built before anything is swapped in: a call sees one version from start to end.
         started = time.perf_counter()
-        apps = {key: AppEntry(app, self._seal) for key, app in update.apps.items() if app is not None}
-        routes = {name: RouteEntry(r, self._platform_prefix) for name, r in update.routes.items() if r is not None}
+        if update.full:
+            _share_equals(update)
+        apps = {
+            _one(key, app.app_key): AppEntry(app, self._seal) for key, app in update.apps.items() if app is not None
+        }
+        routes = {
+            _one(name, r.api_name): RouteEntry(r, self._platform_prefix)
+            for name, r in update.routes.items()
+            if r is not None
+        }
         routes |= self._built_in  # whatever operators name like them
         params = {name: p.required for name, p in update.params.items() if p is not None}
         if update.full:
@@ -259,6 +144,23 @@ class Catalog:
             self._wake.set()
 
 
+def _share_equals(update: CatalogUpdate) -> None:
+    """Of 100,000 apps most hold grants like others': each that is the same is kept once."""
+    once: dict[object, Any] = {}
+    for app in update.apps.values():
+        if app is not None and app.grants:
+            grants = [
+                (once.setdefault(name, name), once.setdefault(grant, grant)) for name, grant in app.grants.items()
+            ]
+            app.grants.clear()
+            app.grants.update(grants)
+
+
+def _one(key: str, same: str) -> str:
+    """Of two equal strings the one that is kept anyway."""
+    return same if same == key else key
+
+
 def _unseal(entries: Iterable[AppEntry]) -> None:
     for entry in entries:
         _ = entry.keys
@@ -266,16 +168,6 @@ def _unseal(entries: Iterable[AppEntry]) -> None:
 
 def _is_listed(entry: RouteEntry) -> bool:
     return entry.route.enabled and entry.route.is_open
-
-
-def _json_object(route: Route) -> bytes:
-    try:
-        body = orjson.loads(route.fallback_body or "")
-    except orjson.JSONDecodeError:
-        body = None
-    if not isinstance(body, dict):
-        raise CatalogInvalid(f"route {route.api_name}: fallback_body is no JSON object")
-    return orjson.dumps(body)
 
 
 def _merge(known: dict, built: dict, named: dict) -> None:  # type: ignore[type-arg]

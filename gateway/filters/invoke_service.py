@@ -5,7 +5,7 @@ import time
 import orjson
 
 from gateway.call import Call
-from gateway.catalog import RouteEntry
+from gateway.catalog_entries import RouteEntry
 from gateway.guards import Guards
 from gateway.metrics import GatewayMetrics
 from gateway.upstream import UpstreamAnswer, Upstreams

@@ -7,7 +7,7 @@ ADR 0004 says why an app's calls go on, within this process's share of the limit
 from collections.abc import Callable
 
 from gateway.call import Call
-from gateway.catalog import AppEntry, RouteEntry
+from gateway.catalog_entries import AppEntry, RouteEntry
 from gateway.metrics import GatewayMetrics
 from openplatform.errors import (
     API_LIMITED,
@@ -24,8 +24,8 @@ from openplatform.records import QuotaRequest, QuotaVerdict, Reservation, Rule
 
 HOLD_PAST_DEADLINE_S = 60
 """How long a price stays set aside after the call's deadline when nobody says how the call ended: its gateway died."""
-MAX_KNOWN = 10_000
-"""App and API pairs whose request is kept: the busiest come back at once after all were forgotten."""
+MAX_KNOWN = 256
+"""APIs of one app whose request is kept; routes that were changed are among them until all are forgotten."""
 
 
 class LimitCalls:
@@ -51,13 +51,12 @@ class LimitCalls:
         self._processes = processes
         self._metrics = metrics
         self._clock = clock
-        # By the entries themselves: a change of the catalogue makes new ones.
-        self._known: dict[tuple[AppEntry, RouteEntry], QuotaRequest] = {}
 
     async def __call__(self, call: Call) -> None:
         app, route = call.app, call.route
         assert app is not None and route is not None
-        request = self._known.get((app, route))
+        known = app.quota_requests
+        request = None if known is None else known.get(route)
         if request is None:
             request = self._learn(app, route)
         reservation = None
@@ -78,11 +77,13 @@ class LimitCalls:
         self._metrics.admitted += 1
 
     def _learn(self, app: AppEntry, route: RouteEntry) -> QuotaRequest:
-        if len(self._known) >= MAX_KNOWN:
-            self._known.clear()
+        # By the entries themselves: a change of the catalogue makes new ones.
+        known = app.quota_requests
+        if known is None or len(known) >= MAX_KNOWN:
+            known = app.quota_requests = {}
         a, r = app.app, route.route
         grant = a.grants.get(r.api_name)
-        request = self._known[app, route] = QuotaRequest(
+        request = known[route] = QuotaRequest(
             app_key=a.app_key,
             api_name=r.api_name,
             daily_limit=a.daily_limit,

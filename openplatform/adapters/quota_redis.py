@@ -195,27 +195,26 @@ def question(batch: list[_Waiting], days: list[tuple[int, int, str]]) -> tuple[l
     return keys, body
 
 
+_NONE = (None,) * 5
+
+
 def _rules(r: QuotaRequest, counters: dict[str, int], apis: dict[str, int]) -> list[int]:
-    rules = [
-        counters.setdefault(APP_QUOTA_PREFIX + r.app_key, len(counters) + 1),
-        apis.setdefault(r.api_name, len(apis) + 1),
-        -1 if r.daily_limit is None else r.daily_limit,
-        -1 if r.minute_limit is None else r.minute_limit,
-    ]
-    counts_api, counts_grant = r.counts_api, r.counts_grant
-    if counts_api or counts_grant:
-        api = grant = 0
-        if counts_api:
-            api = counters.setdefault(API_QUOTA_PREFIX + r.api_name, len(counters) + 1)
-        if counts_grant:
-            grant = counters.setdefault(f"{GRANT_QUOTA_PREFIX}{r.app_key}:{r.api_name}", len(counters) + 1)
-        rules += (api, _limit(r.api_second_limit), _limit(r.api_minute_limit), _limit(r.api_daily_limit))
-        rules += (grant, _limit(r.grant_daily_limit), _limit(r.grant_minute_limit))
+    # With 20,000 apps in turn nearly every call comes here: it is written for speed.
+    app_key, api_name, day, minute = r.app_key, r.api_name, r.daily_limit, r.minute_limit
+    app = counters.setdefault(APP_QUOTA_PREFIX + app_key, len(counters) + 1)
+    name = apis.setdefault(api_name, len(apis) + 1)
+    rules = [app, name, -1 if day is None else day, -1 if minute is None else minute]
+    limits = (r.api_second_limit, r.api_minute_limit, r.api_daily_limit, r.grant_daily_limit, r.grant_minute_limit)
+    if limits == _NONE:
+        return rules
+    a_second, a_minute, a_day, g_day, g_minute = [-1 if limit is None else limit for limit in limits]
+    api = grant = 0
+    if limits[:3] != _NONE[:3]:
+        api = counters.setdefault(API_QUOTA_PREFIX + api_name, len(counters) + 1)
+    if limits[3:] != _NONE[3:]:
+        grant = counters.setdefault(f"{GRANT_QUOTA_PREFIX}{app_key}:{api_name}", len(counters) + 1)
+    rules += (api, a_second, a_minute, a_day, grant, g_day, g_minute)
     return rules
-
-
-def _limit(limit: int | None) -> int:
-    return -1 if limit is None else limit
 
 
 class _Days:

@@ -1,7 +1,7 @@
 """Calls, apps and routes for tests of single filters, and a clock that stands still."""
 
 from gateway.call import Call
-from gateway.catalog import AppEntry, RouteEntry
+from gateway.catalog_entries import AppEntry, RouteEntry
 from openplatform.records import App, AppKey, Route
 from openplatform.sealing import Seal
 

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from gateway.catalog import AppEntry, Catalog, RouteEntry
+from gateway.catalog import Catalog
+from gateway.catalog_entries import AppEntry, RouteEntry
 from openplatform.records import CatalogUpdate, SystemParam
 from tests.unit.gateway.filters.calls import SEAL
 

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from gateway.catalog import RouteEntry
+from gateway.catalog_entries import RouteEntry
 from gateway.filters.validate_arguments import ValidateArguments
 from openplatform.errors import OpenPlatformError
 from tests.unit.gateway.filters.calls import a_call, route_entry

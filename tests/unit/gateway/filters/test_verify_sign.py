@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.call import Call
-from gateway.catalog import AppEntry
+from gateway.catalog_entries import AppEntry
 from gateway.failed_signatures import MAX_CALLERS, FailedSignatures
 from gateway.filters.verify_sign import VerifySign
 from openplatform.errors import OpenPlatformError
