@@ -221,4 +221,5 @@ def _console_parts(
         guard=guard,
         analytics=Analytics(resources.database, resources.services, settings.time_zone),
         balances=resources.accounts.in_redis,
+        bench=resources.bench,
     )

@@ -30,9 +30,9 @@ msgstr ""
 Key = tuple[str, str | None]  # text (of plural forms the first), context
 
 
-def said() -> dict[Key, tuple[str, object]]:
-    """Every text of the console → the catalogue that it belongs to, and its forms."""
-    found: dict[Key, tuple[str, object]] = {}
+def said() -> dict[Key, tuple[list[str], object]]:
+    """Every text of the console → the catalogues that it may belong to, the best first, and its forms."""
+    found: dict[Key, tuple[list[str], object]] = {}
     shared_first = sorted(CONSOLE.rglob("*.html"), key=lambda p: (group_of(p) != "shell", p)) + sorted(
         CONSOLE.rglob("*.py")
     )
@@ -42,7 +42,7 @@ def said() -> dict[Key, tuple[str, object]]:
         with file.open("rb") as lines:
             for _, message, _, context in extract(method, lines, KEYWORDS, options=options):
                 first = message[0] if isinstance(message, tuple) else message
-                found.setdefault((first, context), (group_of(file), message))
+                found.setdefault((first, context), ([], message))[0].append(group_of(file))
     return found
 
 
@@ -51,8 +51,8 @@ def group_of(file: Path) -> str:
     inside = file.relative_to(CONSOLE)
     if inside.parts[0] == "templates" and len(inside.parts) > 2 and inside.parts[1] != "macros":
         return inside.parts[1]
-    if inside.parts[0] == "pages" and (CONSOLE / "templates" / file.stem).is_dir():
-        return file.stem
+    if inside.parts[0] == "pages" and (CONSOLE / "templates" / inside.parts[1].removesuffix(".py")).is_dir():
+        return inside.parts[1].removesuffix(".py")
     return "shell"
 
 
@@ -83,11 +83,14 @@ def main() -> None:
     old = {file.stem: read(file) for file in CHINESE.glob("*.po") if file.stem != BY_HAND}
     by_hand = {key_of(message) for message in read(CHINESE / f"{BY_HAND}.po") if message.id}
     texts = {key_of(message): message.string for catalog in old.values() for message in catalog if message.id}
+    homes = {key_of(message): name for name, catalog in old.items() for message in catalog if message.id}
     new: dict[str, Catalog] = {}
     empty = 0
-    for key, (group, message) in wanted.items():
+    for key, (groups, message) in wanted.items():
         if key in by_hand:
             continue
+        # It stays where it is as long as that screen says it: a new screen moves nothing out of another's file.
+        group = homes[key] if homes.get(key) in groups else groups[0]
         text = texts.get(key, "")
         empty += not any(text) if isinstance(text, tuple) else not text
         new.setdefault(group, read(Path("/nowhere"))).add(message, text, context=key[1])

@@ -21,6 +21,7 @@ from admin_api.console.views import View, Views, shown_to
 from admin_api.security.doorway import PAGE_POLICY
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.problems import Problem, problem_of
+from admin_api.tables.rows import RowInUse, ValueTaken
 from openplatform.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,9 @@ _ICONS = "vendor/icons.svg"
 _IN_FORCE = N_("Saved, and on its way to every gateway.")
 _WAITING = N_("Saved. It comes into force as soon as Redis answers again.")
 _SAVED = N_("Saved.")
+
+REFUSED = (Problem, ValueTaken, RowInUse)
+"""What a form is shown again for. Any other exception leaves the page's function and becomes a refusal of its own."""
 
 
 class Console:
@@ -71,9 +75,10 @@ class Console:
         text = self._environments[view.language].get_template(template).render(shown)
         return HTMLResponse(text, status, {"Content-Security-Policy": PAGE_POLICY, **(headers or {})})
 
-    async def form_again(self, request: Request, template: str, problem: Problem, **values: Any) -> Response:
-        """The form with what was typed, what is wrong with it, and for a conflict both values."""
+    async def form_again(self, request: Request, template: str, error: Exception, **values: Any) -> Response:
+        """The form with what was typed, what is wrong with it, and for a conflict both values. error: one of REFUSED."""
         view = await self.views.of(request)
+        problem = problem_of(error)
         shown = {"errors": field_errors(problem, view.say), "problem": problem, **values}
         return self.render(request, view, template, status=problem.status, **shown)
 

@@ -14,6 +14,11 @@ L = TypeVar("L", bound=BaseModel)
 SIZES = (20, 50, 100)
 
 
+def query_of(url: str) -> QueryParams:
+    """The parameters of an address that a form carries along."""
+    return QueryParams(url.partition("?")[2])
+
+
 def read_query(model: type[L], query: QueryParams, **defaults: Any) -> L:
     """The model filled from the query; what is unknown, empty or invalid falls back to the default. Raises ValidationError
     only when the defaults themselves do not fit."""
@@ -90,10 +95,9 @@ class ListState:
         query = urlencode({name: value for name, value in params.items() if value is not None}, doseq=True)
         return f"{self.path}?{query}" if query else self.path
 
-    def export_url(self, path: str) -> str:
-        """The same filters and order at another path."""
-        query = urlencode({k: v for k, v in self._params.items() if k not in ("page", "size")}, doseq=True)
-        return f"{path}?{query}" if query else path
+    def export_url(self, path: str, lang: str) -> str:
+        """The same filters at the JSON API's export; lang: zh-CN or en."""
+        return f"{path}?{urlencode({**self.filters, 'lang': 'en' if lang == 'en' else 'zh'}, doseq=True)}"
 
     def sorted_by(self, column: str) -> str:
         """For aria-sort: ascending, descending or none."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from admin_api.analytics.service.search import Analytics
+from admin_api.apps.service.bench import Bench
 from admin_api.billing.service.balances import BalancesInRedis
 from admin_api.console.frame import Console
 from admin_api.outbox.changes import Changes
@@ -39,3 +40,4 @@ class Parts:
     guard: Guard
     analytics: Analytics
     balances: BalancesInRedis
+    bench: Bench

@@ -3,18 +3,24 @@
 from fastapi import APIRouter
 
 from admin_api.console.pages.audit import audit_pages
+from admin_api.console.pages.bench import bench_pages
 from admin_api.console.pages.docs import docs_pages
 from admin_api.console.pages.explain import explain_pages
+from admin_api.console.pages.limits import limit_pages
 from admin_api.console.pages.login import login_pages
 from admin_api.console.pages.logs import log_pages
+from admin_api.console.pages.mapping import one_mapping_pages
+from admin_api.console.pages.mappings import mapping_pages
 from admin_api.console.pages.me import own_pages
 from admin_api.console.pages.menus import menu_pages
 from admin_api.console.pages.overview import overview_pages
+from admin_api.console.pages.params import param_pages
 from admin_api.console.pages.password import password_pages
 from admin_api.console.pages.preferences import preference_pages
 from admin_api.console.pages.roles import role_pages
 from admin_api.console.pages.static import static_files
 from admin_api.console.pages.stats import stats_pages
+from admin_api.console.pages.tokens import token_pages
 from admin_api.console.pages.users import user_pages
 from admin_api.console.parts import Parts
 
@@ -36,5 +42,11 @@ def console_pages(parts: Parts) -> list[APIRouter]:
         audit_pages,
         own_pages,
         explain_pages,
+        mapping_pages,
+        one_mapping_pages,
+        token_pages,
+        limit_pages,
+        param_pages,
+        bench_pages,
     )
     return [make(parts) for make in pages]

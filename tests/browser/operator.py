@@ -115,7 +115,7 @@ class Reader:
     def no_complaints(self) -> None:
         """Fails on CSP violations, errors in the browser's console, answers ≥ 400 and requests to other hosts."""
         left = [text for text in self._complaints if not any(re.search(pattern, text) for pattern in self.expected)]
-        assert left == []
+        assert not left, "\n".join(left)
 
     def sign_in(self, email: str = "", password: str = "", *, leads_to: str = "/") -> None:
         """By the login form."""

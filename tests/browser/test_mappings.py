@@ -1,0 +1,100 @@
+"""APIs, tokens, limits and the test bench in a browser, against real calls."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.operator import Reader
+
+
+def code_of(answer: dict[str, object]) -> object:
+    error = answer.get("error_response")
+    return error["code"] if isinstance(error, dict) else 0
+
+
+def publish(page: Page) -> None:
+    """Sends the form, reads what will change, and confirms."""
+    page.get_by_role("button", name="预览变更").click()
+    page.locator("#preview").get_by_role("button", name="发布").click()
+
+
+def test_mapping_create_publish_call(reader: Reader) -> None:
+    """An API that is made in the console answers callers; made unavailable it is error 22, in its batch too."""
+    page, demo = reader.go("/mappings/new"), reader.platform.demo
+    name = "open.browser.order.get"
+    for field, value in {
+        "gateway_api_name": name, "service_id": "order-service", "inside_api_url": "/orders/{order_id}",
+        "request_schema": '{"type": "object", "properties": {"order_id": {"type": "integer"}}, "required": ["order_id"]}',
+    }.items():  # fmt: skip
+        page.fill(f"#mapping-{field}", value)
+    page.check("#mapping-is_open")
+    page.get_by_role("button", name="预览变更").click()
+    shown = page.locator("#preview")
+    expect(shown).to_contain_text("/orders/{order_id}")
+    shown.get_by_role("button", name="发布").click()
+    page.wait_for_url(re.compile(r"/mappings/\d+$"))
+    assert code_of(reader.platform.call(demo["app_key"], demo["app_secret"], name, order_id="880000000001")) == 0
+
+    page.select_option("#mapping-state", "0")
+    page.get_by_role("button", name="预览变更").click()
+    expect(shown).to_contain_text("22")  # what callers will be told
+    shown.get_by_role("button", name="发布").click()
+    expect(page.locator(".toast-line")).to_be_visible()
+    assert code_of(reader.platform.call(demo["app_key"], demo["app_secret"], name, order_id="880000000001")) == 22
+
+    reader.go("/mappings?q=open.browser")
+    page.check("[data-row-box]")
+    page.get_by_role("button", name="设为可用").click()
+    expect(page.locator("#list .badge", has_text=re.compile("^可用$"))).to_be_visible()
+    assert code_of(reader.platform.call(demo["app_key"], demo["app_secret"], name, order_id="880000000001")) == 0
+
+
+def test_mapping_ssrf_refused(reader: Reader) -> None:
+    """A URL in place of a path is refused at its field, and what was typed stays."""
+    reader.expected = ["422"]
+    page = reader.go("/mappings/new")
+    page.fill("#mapping-gateway_api_name", "open.browser.foreign")
+    page.fill("#mapping-service_id", "order-service")
+    page.fill("#mapping-inside_api_url", "http://169.254.169.254/latest")
+    page.get_by_role("button", name="预览变更").click()
+    expect(page.locator("#mapping-inside_api_url-error")).to_be_visible()
+    expect(page.locator("#mapping-inside_api_url")).to_have_value("http://169.254.169.254/latest")
+    expect(page.locator("#mapping-gateway_api_name")).to_have_value("open.browser.foreign")
+
+
+def test_token_revoke(reader: Reader) -> None:
+    """A token that is recorded works at once, is found by pasting it, and is error 27 when revoked."""
+    page, demo = reader.go("/tokens/new?app_id=1"), reader.platform.demo
+    page.fill("#token-user_id", str(demo["vender_id"]))
+    page.get_by_role("button", name="录入").click()
+    token = page.locator("[data-copy]").first.get_attribute("data-copy")
+    assert token
+    call = {"session": token, "order_id": "880000000001"}
+    assert code_of(reader.platform.call(demo["app_key"], demo["app_secret"], **call)) == 0
+
+    reader.go("/tokens")
+    page.get_by_role("button", name="粘贴查找").click()
+    page.fill("#find-token", token)
+    page.locator("#find").get_by_role("button", name="查找", exact=True).click()
+    expect(page.locator("#find-result")).to_contain_text(f"{token[:4]}…{token[-4:]}")
+    page.keyboard.press("Escape")
+
+    row = page.locator("tr", has_text=f"{token[:4]}…{token[-4:]}")
+    row.get_by_role("button", name="吊销").click()
+    page.locator("dialog[open]").get_by_role("button", name="吊销").click()
+    expect(row).to_contain_text("已吊销")
+    assert code_of(reader.platform.call(demo["app_key"], demo["app_secret"], **call)) == 27
+
+
+def test_the_bench_calls_and_times_the_stages(reader: Reader) -> None:
+    """The bench shows what is signed, the answer, and the microseconds of each stage."""
+    page = reader.go("/try?api_name=open.order.get")
+    page.fill("#try-user_id", str(reader.platform.demo["vender_id"]))
+    page.fill("#try-p-order_id", "880000000001")
+    page.get_by_role("button", name="发送").click()
+    tried = page.locator("#tried")
+    expect(tried).to_contain_text("880000000001")
+    expect(tried).to_contain_text("app_key10000001")  # the text that is signed
+    expect(tried.locator("canvas")).to_be_visible()
+    tried.locator("summary").click()
+    expect(tried.get_by_role("row", name=re.compile("签名"))).to_be_visible()
