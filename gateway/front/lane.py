@@ -5,12 +5,11 @@ from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from gateway.front.request import Head, Headers
 from gateway.turn_end import TurnEnd
 
 LANE = "lane"
 """Where the front looks for a Lane: an application under a server of the ASGI family leaves it in the lifespan's state."""
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class LaneCall(Protocol):
@@ -41,11 +40,15 @@ class Lane(Protocol):
         """Brings the call to its answer."""
 
 
-def render(call: LaneCall, body: bytes, default_head: bytes, *, is_kept: bool) -> bytes:
-    """The answer's bytes. Raises RuntimeError when a header holds a line break: an answer must not say a second one."""
+def render(call: LaneCall, head: Head, default_head: bytes, is_last: bool) -> tuple[bytes, bool]:
+    """The answer's bytes, and whether the connection stays open after it. head: the request's; default_head: lines of every answer;
+    is_last: the connection ends with it. Raises RuntimeError when a header holds a line break: an answer must not say a second one.
+    """
     headers = call.headers
     lines = b"\r\n".join([b": ".join(header) for header in headers])
     if lines.count(b"\n") >= len(headers) or lines.count(b"\r") >= len(headers):
         raise RuntimeError("a header of the answer holds a line break")
+    is_kept = head.keep_alive and not is_last
     end = b"\r\n\r\n" if is_kept else b"\r\nconnection: close\r\n\r\n"
-    return b"%b%b%b%b%b" % (STATUS_LINE[call.status], default_head, lines, end, body)
+    body = b"" if head.method == "HEAD" else call.answer
+    return b"%b%b%b%b%b" % (STATUS_LINE[call.status], default_head, lines, end, body), is_kept

@@ -18,7 +18,7 @@ from gateway.front.bounds import FrontBounds
 from gateway.front.deadline import Deadline
 from gateway.front.door import Door
 from gateway.front.exchange import Exchange
-from gateway.front.lane import LANE, Lane, render
+from gateway.front.lane import LANE, Lane, LaneCall, render
 from gateway.front.reader import RequestReader
 from gateway.front.refusal import BARE_ANSWERS, Refused
 from gateway.front.request import Request
@@ -210,7 +210,20 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
                     await self._wake
                     self._wake = None
                 elif lane is not None and request.head.path == lane.lane_path:
-                    await self._answer_by_lane(lane, request)
+                    # Here, and not in a coroutine of its own: each costs a call at every resumption.
+                    try:
+                        call = self._receive(lane, request)
+                        await lane.run(call)
+                        if self.flow.write_paused:  # earlier answers are still in our memory
+                            await self.flow.drain()
+                        answer, is_kept = render(call, request.head, *self.answers_begin())
+                    except asyncio.CancelledError:
+                        self._end_with(BARE_ANSWERS[503], is_kept=False)
+                        raise
+                    except Exception:
+                        log.exception("the application failed")
+                        answer, is_kept = BARE_ANSWERS[500], False
+                    self._end_with(answer, is_kept=is_kept)
                 else:
                     self._exchange = Exchange(self, request)
                     await self._exchange.run(self.app, self._base_scope)
@@ -219,27 +232,12 @@ class FrontProtocol(HttpToolsProtocol, metaclass=FrontType):
             self._wake = None
             self._has_worker = False
 
-    async def _answer_by_lane(self, lane: Lane, request: Request) -> None:
+    def _receive(self, lane: Lane, request: Request) -> LaneCall:
         head = request.head
-        is_kept = False
-        try:
-            if head.for_lane is None:
-                head.for_lane = lane.read_head(head.method, head.query, head.headers)
-            call = lane.receive(head.for_lane, request.body, self._address)
-            await lane.run(call)
-            if self.flow.write_paused:  # earlier answers are still in our memory
-                await self.flow.drain()
-            default_head, is_last = self.answers_begin()
-            is_kept = head.keep_alive and not is_last
-            body = b"" if head.method == "HEAD" else call.answer
-            answer = render(call, body, default_head, is_kept=is_kept)
-        except asyncio.CancelledError:
-            self._end_with(BARE_ANSWERS[503], is_kept=False)
-            raise
-        except Exception:
-            log.exception("the application failed")
-            answer, is_kept = BARE_ANSWERS[500], False
-        self._end_with(answer, is_kept=is_kept)
+        if head.for_lane is None:
+            head.for_lane = lane.read_head(head.method, head.query, head.headers)
+        call: LaneCall = lane.receive(head.for_lane, request.body, self._address)
+        return call
 
     def _end_with(self, answer: bytes, *, is_kept: bool) -> None:
         if not self._is_lost:

@@ -126,15 +126,15 @@ class _KnownPairs(dict[bytes, tuple[str, str]]):
     """
 
     def __missing__(self, part: bytes) -> tuple[str, str]:
-        if b"%" in part or b"+" in part:
-            raw_name, _, raw_value = part.replace(b"+", b" ").partition(b"=")
-            pair = (unescaped(raw_name).decode(), unescaped(raw_value).decode())
-        else:
-            name, _, value = part.decode().partition("=")
+        text = part.decode()
+        if "%" not in text and "+" not in text:
+            name, _, value = text.partition("=")
             pair = (name, value)
             if name in _REPEATED and len(self) < _MAX_KNOWN_PAIRS and len(part) <= _MAX_KNOWN_BYTES:
                 self[part] = pair
             return pair  # so quickly read that of 20,000 callers in turn none need push another out
+        raw_name, _, raw_value = part.replace(b"+", b" ").partition(b"=")
+        pair = (unescaped(raw_name).decode(), unescaped(raw_value).decode())
         if len(part) <= _MAX_KNOWN_BYTES and pair[0] != "sign":
             if len(self) >= _MAX_KNOWN_PAIRS:
                 self.clear()  # whoever fills it with rubbish gains nothing: reading anew is what it costs without
