@@ -13,6 +13,7 @@ from benchmarks import cases, machine, profile, report
 from benchmarks.catalogue import Catalogue
 from benchmarks.change import measure_changes
 from benchmarks.load import Load
+from benchmarks.processes import measure_processes
 from benchmarks.profiled import START
 from benchmarks.world import World, build_world
 
@@ -29,6 +30,9 @@ def main(
     scale: Annotated[
         bool, typer.Option(help="Also with 100,000 apps, routes and tokens; and changes among them.")
     ] = False,
+    processes: Annotated[
+        int, typer.Option(help="Also so many processes beside one: what a call costs then.", min=1, max=16)
+    ] = 1,
 ) -> None:
     """Measures the gateway beside nginx: CPU per request, requests/s on one core, latency at half load, memory."""
     if machine.has_two_cores():
@@ -42,6 +46,8 @@ def main(
         if profiled:
             _profile(world, load, seconds)
             return
+        if processes > 1:
+            _processes(world, load, processes, runs, seconds)
         rows = [cases.whole_pipeline(world, load, console, case=ONE, runs=runs, seconds=seconds)]
     if scale:
         rows.append(_scale(connections, runs, seconds))
@@ -65,6 +71,15 @@ def _scale(connections: int, runs: int, seconds: float) -> report.Figures:
         f"{change.idle_pause_ms:.1f}"
     )
     return figures
+
+
+def _processes(world: World, load: Load, processes: int, runs: int, seconds: float) -> None:
+    f = measure_processes(world, load, processes=processes, runs=runs, seconds=seconds)
+    console.print(
+        f"{f.processes} processes: {f.cpu_us:.1f} µs of CPU per call, one process {f.one_cpu_us:.1f} at the same "
+        f"{f.rate:,.0f} calls/s: {f.cpu_us / f.one_cpu_us:.2f} ×; at most {f.saturated:,.0f}/s, one process "
+        f"{f.one_saturated:,.0f}/s, with load and stores on the same cores"
+    )
 
 
 def _profile(world: World, load: Load, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The gateway under test, started as in production: `pailou serve gateway`, real Redis, real RabbitMQ, one process."""
+"""The gateway under test, started as in production: `pailou serve gateway`, real Redis, real RabbitMQ."""
 
 import secrets
 import sys
@@ -6,7 +6,7 @@ import urllib.request
 from pathlib import Path
 
 from benchmarks.catalogue import SERVICE_ID
-from benchmarks.machine import on_tested_core
+from benchmarks.machine import children_of, on_any_core, on_tested_core
 from tests.servers.ports import free_port
 from tests.servers.process import Server
 
@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 
 
 class Gateway(Server):
-    """profile_to: a file for samples of where time goes; None = no profiler, which is what figures are taken with."""
+    """profile_to: a file for samples of where time goes; None = no profiler, which is what figures are taken with; processes: on its
+    port, None = one on the core of the process under test, a number = so many on any core."""
 
     name = "gateway"
     user = "root"
@@ -23,6 +24,7 @@ class Gateway(Server):
     master_key: str
     service_url: str
     profile_to: Path | None = None
+    processes: int | None = None
 
     def spawn(self) -> None:
         self.port = free_port()
@@ -42,7 +44,11 @@ class Gateway(Server):
             "PAILOU_TIME_ZONE": "Asia/Shanghai",
         }
         program = ["-m", "pailou"] if self.profile_to is None else ["-m", "benchmarks.profiled", str(self.profile_to)]
-        self.launch(on_tested_core([sys.executable, *program, "serve", "gateway"]), environment)
+        command = [sys.executable, *program, "serve", "gateway"]
+        if self.processes is None:
+            self.launch(on_tested_core(command), environment)
+        else:
+            self.launch(on_any_core([*command, "--workers", str(self.processes)]), environment)
 
     def answers(self) -> bool:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=1) as answer:
@@ -53,7 +59,8 @@ class Gateway(Server):
 
     @property
     def worker_pids(self) -> list[int]:
-        return [self.pid]
+        """What calls are answered by; with several, their supervisor does not count."""
+        return children_of(self.pid) if self.processes is not None and self.processes > 1 else [self.pid]
 
     def counted(self) -> dict[str, float]:
         """Calls answered so far by outcome, as /metrics tells them: `ok`, `rejected`, …"""

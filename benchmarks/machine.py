@@ -16,6 +16,11 @@ def on_tested_core(command: list[str]) -> list[str]:
     return ["taskset", "-c", str(TESTED_CORE), *command]
 
 
+def on_any_core(command: list[str]) -> list[str]:
+    """The same command, run on any core, whichever this process is bound to."""
+    return ["taskset", "-c", f"0-{(os.cpu_count() or 1) - 1}", *command]
+
+
 def move_to_others_core() -> None:
     """This process and whatever it starts from now on."""
     os.sched_setaffinity(0, {OTHERS_CORE})

@@ -31,12 +31,13 @@ class World:
     bodies: Path
 
     @contextmanager
-    def gateway(self, *, profile_to: Path | None = None) -> Iterator[Gateway]:
+    def gateway(self, *, profile_to: Path | None = None, processes: int | None = None) -> Iterator[Gateway]:
         """A running gateway that knows the catalogue."""
         gateway = self.pool.make(Gateway)
         gateway.redis_url, gateway.rabbitmq_url = self.redis_url, self.rabbitmq_url
         gateway.service_url, gateway.master_key = self.service.url, self.catalogue.master_key
         gateway.profile_to = profile_to
+        gateway.processes = processes
         gateway.start()
         try:
             yield gateway
