@@ -33,7 +33,6 @@ from admin_api.billing.endpoints import billing_routes
 from admin_api.health.endpoints.dead_letters import dead_letter_routes
 from admin_api.health.endpoints.overview import health_routes_of_platform
 from admin_api.health.service.dead_letters import DeadLetters
-from admin_api.health.service.overview import Health
 from admin_api.resources import Resources
 from admin_api.security.guard import Guard
 from admin_api.security.sessions import Sessions
@@ -74,5 +73,5 @@ def api_routers(
         menu_routes(database, zone),
         audit_routes(database, zone),
         dead_letter_routes(DeadLetters(resources.services)),
-        health_routes_of_platform(Health(database, resources.directory, resources.services, resources.clock)),
+        health_routes_of_platform(resources.health),
     ]

@@ -222,4 +222,5 @@ def _console_parts(
         analytics=Analytics(resources.database, resources.services, settings.time_zone),
         balances=resources.accounts.in_redis,
         bench=resources.bench,
+        health=resources.health,
     )

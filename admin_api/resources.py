@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from admin_api.apps.service.bench import Bench
 from admin_api.billing.jobs.accounts import Accounts
+from admin_api.health.service.overview import Health
 from admin_api.outbox.changes import Changes
 from admin_api.outbox.relay import Relay
 from admin_api.security.metrics import AdminMetrics
@@ -33,3 +34,8 @@ class Resources:
     changes: Changes
     accounts: Accounts
     bench: Bench
+
+    @property
+    def health(self) -> Health:
+        """Asks all of it how it is."""
+        return Health(self.database, self.catalog_writer, self.directory, self.services, self.clock)

@@ -6,6 +6,7 @@ from admin_api.analytics.service.search import Analytics
 from admin_api.apps.service.bench import Bench
 from admin_api.billing.service.balances import BalancesInRedis
 from admin_api.console.frame import Console
+from admin_api.health.service.overview import Health
 from admin_api.outbox.changes import Changes
 from admin_api.outbox.relay import Relay
 from admin_api.security.guard import Guard
@@ -41,3 +42,4 @@ class Parts:
     analytics: Analytics
     balances: BalancesInRedis
     bench: Bench
+    health: Health

@@ -6,6 +6,7 @@ from admin_api.console.pages.audit import audit_pages
 from admin_api.console.pages.bench import bench_pages
 from admin_api.console.pages.docs import docs_pages
 from admin_api.console.pages.explain import explain_pages
+from admin_api.console.pages.health import health_pages
 from admin_api.console.pages.limits import limit_pages
 from admin_api.console.pages.login import login_pages
 from admin_api.console.pages.logs import log_pages
@@ -48,5 +49,6 @@ def console_pages(parts: Parts) -> list[APIRouter]:
         limit_pages,
         param_pages,
         bench_pages,
+        health_pages,
     )
     return [make(parts) for make in pages]

@@ -132,6 +132,10 @@ class RedisCatalogWriter:
             await self._client.set(CATALOG_EPOCH, CATALOG_FORMAT + secrets.token_hex(8))
             await self._client.publish(ANNOUNCE_CHANNEL, "complete")
 
+    async def version(self) -> int:
+        with redis_errors():
+            return int(await self._client.get(CATALOG_VERSION) or 0)
+
     async def is_complete(self) -> bool:
         with redis_errors():
             epoch = await self._client.get(CATALOG_EPOCH)

@@ -72,6 +72,9 @@ class CatalogWriter(Protocol):
     async def is_complete(self) -> bool:
         """False when the catalogue was never written or its store lost its data."""
 
+    async def version(self) -> int:
+        """The number of the newest change that gateways can read; 0 = none."""
+
 
 class SessionStore(Protocol):
     """Sessions by the hash of their token. They are written through CatalogWriter (kind `session`)."""

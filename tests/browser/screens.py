@@ -22,6 +22,7 @@ SCREENS = [
     Screen("log-drawer", "/logs?range=7d", opens="[data-open-log]"),
     Screen("logs-nothing", "/logs?range=7d&api_name=nothing"),
     Screen("logs-export", "/logs?range=7d", opens="[data-dialog='#export']"),
+    Screen("health", "/sys/health"),
     Screen("stats", "/stats?range=7d"),
     Screen("stats-time", "/stats?range=7d&by=time"),
     Screen("stats-error", "/stats?range=7d&by=error&sort=-mean_ms"),

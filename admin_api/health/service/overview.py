@@ -9,7 +9,7 @@ from admin_api.health.repository import waiting_changes
 from admin_api.health.service.dead_letters import INDEXER
 from admin_api.tables.shapes import View
 from openplatform.errors import OpenPlatformError
-from openplatform.ports import Clock, ServiceDirectory
+from openplatform.ports import CatalogWriter, Clock, ServiceDirectory
 from openplatform.records import ProcessReport
 from openplatform.service_client import Readiness, ServiceClient
 from openplatform.sql import Database
@@ -96,8 +96,16 @@ class HealthView(View):
 class Health:
     """Never raises because something is down: what is down is what it tells."""
 
-    def __init__(self, database: Database, directory: ServiceDirectory, client: ServiceClient, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalogue: CatalogWriter,
+        directory: ServiceDirectory,
+        client: ServiceClient,
+        clock: Clock,
+    ) -> None:
         self._database = database
+        self._catalogue = catalogue
         self._directory = directory
         self._client = client
         self._clock = clock
@@ -105,11 +113,8 @@ class Health:
     async def look(self) -> HealthView:
         """Everything, at most a few seconds old."""
         asked = asyncio.gather(*map(self._service, SERVICES))
-        (shown, newest), logs, gateways = await asyncio.gather(self._outbox(), self._logs(), self._gateways())
+        shown, logs, gateways = await asyncio.gather(self._outbox(), self._logs(), self._gateways())
         services = await asked
-        for process in gateways.processes:
-            process.in_force = process.config_version >= newest
-        gateways.config_version, gateways.in_force = newest, sum(each.in_force for each in gateways.processes)
         is_well = not (
             shown.error or shown.waiting or logs.error or logs.dead_letters or gateways.error
             or gateways.in_force < max(1, len(gateways.processes)) or any(each.log_trouble for each in gateways.processes)
@@ -129,17 +134,24 @@ class Health:
         return ServiceHealth(service_id=service_id, instances=[_instance(each) for each in found or ()], error=error)
 
     async def _gateways(self) -> GatewaysHealth:
-        reports, error = await self._told(lambda: self._directory.reports(GATEWAY))
-        return GatewaysHealth(config_version=0, in_force=0, processes=list(map(_process, reports or ())), error=error)
+        newest, error = await self._told(self._catalogue.version)
+        reports, other = await self._told(lambda: self._directory.reports(GATEWAY))
+        processes = [_process(report, newest or 0) for report in reports or ()]
+        return GatewaysHealth(
+            config_version=newest or 0,
+            in_force=sum(each.in_force for each in processes),
+            processes=processes,
+            error=error or other,
+        )
 
-    async def _outbox(self) -> tuple[OutboxHealth, int]:
-        async def read() -> tuple[int, datetime | None, int]:
+    async def _outbox(self) -> OutboxHealth:
+        async def read() -> tuple[int, datetime | None]:
             async with self._database.read() as connection:
                 return await waiting_changes(connection)
 
         found, error = await self._told(read)
-        waiting, oldest, newest = found or (0, None, 0)
-        return OutboxHealth(waiting=waiting, oldest=oldest, error=error), newest
+        waiting, oldest = found or (0, None)
+        return OutboxHealth(waiting=waiting, oldest=oldest, error=error)
 
     async def _logs(self) -> LogHealth:
         lag, error = await self._told(lambda: self._client.get(INDEXER, "/lag", deadline_s=ASK_S))
@@ -173,12 +185,13 @@ def _instance(seen: Readiness) -> InstanceHealth:
     )
 
 
-def _process(report: ProcessReport) -> GatewayHealth:
+def _process(report: ProcessReport, newest: int) -> GatewayHealth:
     figures: dict[str, Any] = {
         name: report.figures.get(name, "" if name == "log_trouble" else 0)
         for name in GatewayHealth.model_fields
         if name not in ("node", "version", "started_at_ms", "in_force")
     }
+    in_force = int(figures["config_version"]) >= newest
     return GatewayHealth(
-        node=report.node, version=report.version, started_at_ms=report.started_at_ms, in_force=False, **figures
+        node=report.node, version=report.version, started_at_ms=report.started_at_ms, in_force=in_force, **figures
     )

@@ -91,3 +91,25 @@ async def test_the_command_lists_shows_and_sends_again(real: World, embedded: Em
         assert one.status == 0 and "1 sent again" in one.said
         assert "No dead letters" in (await shell.pailou("list")).said
         assert (await shell.pailou("list", PAILOU_ADMIN_URL="http://127.0.0.1:1")).status == 3
+
+
+async def test_the_console_shows_them_and_sends_again(real: World, embedded: Embedded) -> None:
+    """The health screen's part: escaped texts, one letter as a drawer, buttons for those who may; a refusal elsewhere is the page's."""
+    embedded.dead_letters.append(DeadLetter.of(b"<script>alert(1)</script>", "undecodable: <b>", 3000))
+    viewer = await real.operator("sys:health:view")
+    replayer = await real.operator("sys:health:view", "sys:health:replay")
+    part = (await viewer.http.get("/sys/health/dead-letters", params={"reason": "<b>"})).text
+    assert "&lt;script&gt;alert(1)" in part and "undecodable: &lt;b&gt;" in part and "<script>" not in part
+    assert "replay" not in part
+    page = await viewer.shown("/dead-letters", reason="<b>")
+    drawer = (await viewer.http.get(f"/sys/health/dead-letters/{page['letters'][0]['id']}")).text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in drawer
+    form = {"reason": "strict", "shown": "strict"}
+    assert (await viewer.http.post("/sys/health/dead-letters/replay", data=form)).status_code == 403
+    done = await replayer.http.post("/sys/health/dead-letters/replay", data=form)
+    assert done.status_code == 200 and "toast" in done.headers["hx-trigger"], done.text
+    assert embedded.log_batches.qsize() == 250
+    one = {"ids": page["letters"][0]["id"], "shown": ""}
+    assert "poison" in (await replayer.http.post("/sys/health/dead-letters/replay", data=one)).text
+    assert embedded.log_batches.qsize() == 251
+    assert "log-indexer" in (await viewer.http.get("/sys/health/now")).text
