@@ -5,7 +5,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -40,6 +40,7 @@ _DEADLOCK_CODES = {1205, 1213}  # MySQL: lock wait timeout, deadlock
 _DEADLOCK_ATTEMPTS = 5
 _DEADLOCK_PATIENCE_S = 5.0
 _ANSWER_TIMEOUT_S = 10.0  # asyncmy's default is none; longer than any query of ours and than the lock wait below
+_OPEN_TIMEOUT_S = 3.0  # to take a connection, ask whether it lives, and begin
 _LOCK_WAIT_S = 4  # InnoDB's 50 s would outlive every caller
 
 
@@ -80,6 +81,8 @@ class Database:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        # SQLite waits at BEGIN for who writes, by a timeout of its own.
+        self._open_timeout_s = None if engine.dialect.name == "sqlite" else _OPEN_TIMEOUT_S
         self._reading = engine.execution_options(read_only=True)
 
     @asynccontextmanager
@@ -87,7 +90,7 @@ class Database:
         """Raises OutcomeUnknown when the connection is lost while the transaction is being committed."""
         is_committing = False
         try:
-            async with _translated(self.engine.begin()) as connection:
+            async with _translated(self.engine.begin(), self._open_timeout_s) as connection:
                 yield connection
                 is_committing = True
         except PlatformUnavailable as error:
@@ -99,7 +102,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        async with _translated(self._reading.connect()) as connection:
+        async with _translated(self._reading.connect(), self._open_timeout_s) as connection:
             yield connection
 
     async def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -191,9 +194,11 @@ def run_migrations(metadata: sa.MetaData, url: str) -> None:
 
 
 @asynccontextmanager
-async def _translated(opening: AbstractAsyncContextManager[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
+async def _translated(
+    opening: AbstractAsyncContextManager[AsyncConnection], open_timeout_s: float | None
+) -> AsyncIterator[AsyncConnection]:
     try:
-        async with opening as connection:
+        async with _opened(opening, open_timeout_s) as connection:
             yield connection
     except (PoolTimeoutError, InterfaceError, ConnectionError, TimeoutError) as error:
         raise _down(error) from error
@@ -201,6 +206,17 @@ async def _translated(opening: AbstractAsyncContextManager[AsyncConnection]) -> 
         if error.connection_invalidated or _is_connection_error(error):
             raise _down(error) from error
         raise
+
+
+@asynccontextmanager
+async def _opened(
+    opening: AbstractAsyncContextManager[AsyncConnection], timeout_s: float | None
+) -> AsyncIterator[AsyncConnection]:
+    """The connection, proven alive; a server that hangs is given up before its caller gives us up."""
+    async with AsyncExitStack() as stack:
+        async with asyncio.timeout(timeout_s):
+            connection = await stack.enter_async_context(opening)
+        yield connection
 
 
 def _down(error: Exception) -> Exception:
@@ -218,9 +234,10 @@ def _is_deadlock(error: DBAPIError) -> bool:
 
 
 def _is_connection_error(error: DBAPIError) -> bool:
-    # 2xxx are the client's own errors (cannot connect, gone away, lost), 1040 too many connections, 1053 shutting down.
+    # 2xxx are the client's own errors (cannot connect, gone away, lost), 1040 too many connections, 1053 shutting down;
+    # a server whose disk is full: 3 cannot write, 1021 disk full, 1026 error writing, 1114 table full.
     code = _code(error)
-    return isinstance(code, int) and (2000 <= code < 2100 or code in {1040, 1053})
+    return isinstance(code, int) and (2000 <= code < 2100 or code in {3, 1021, 1026, 1040, 1053, 1114})
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
