@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
@@ -24,6 +24,21 @@ from openplatform.records import CallLog, Histogram
 PATH = "/logs"
 _SUGGESTIONS = 50
 _DAY_MS = 86_400_000
+_SYSTEM = frozenset(
+    [
+        "method",
+        "app_key",
+        "session",
+        "timestamp",
+        "v",
+        "format",
+        "sign_method",
+        "sign",
+        "simplify",
+        "partner_id",
+        "target_app_key",
+    ]
+)
 _OK, _ERRORS = N_("Succeeded"), N_("Errors")
 _TIME = N_("Time")
 
@@ -106,6 +121,7 @@ def log_pages(parts: Parts) -> APIRouter:
             "log": hit.log,
             "app_name": names.get(hit.log.appkey, ""),
             "params": params_of(hit.log),
+            "replay": replay_url(hit.log),
         }
         return await console.page(request, template, **values)
 
@@ -124,6 +140,12 @@ def log_pages(parts: Parts) -> APIRouter:
 def params_of(log: CallLog) -> list[tuple[str, str]]:
     """The request's parameters one by one; empty when the content is no form."""
     return parse_qsl(log.requestContent, keep_blank_values=True) if "=" in log.requestContent else []
+
+
+def replay_url(log: CallLog) -> str:
+    """The test bench with this call's API, app and business parameters; what was masked when it was recorded is left out."""
+    sent = {name: value for name, value in params_of(log) if name not in _SYSTEM and "***" not in value}
+    return f"/try?{urlencode({**sent, 'api_name': log.apiName, 'app_key': log.appkey})}"
 
 
 def _rest_of_content(log: CallLog) -> str:
