@@ -94,9 +94,11 @@ def create_watch(resources: Resources, settings: MonitorSettings) -> Watch:
     return Watch(resources.database, resources.lock, evaluation, resources.clock, resources.metrics, settings)
 
 
-def create_delivery(resources: Resources) -> Delivery:
+def create_delivery(resources: Resources, settings: MonitorSettings) -> Delivery:
     """The sender of mails over opened resources."""
-    return Delivery(resources.database, resources.mailer, resources.clock, resources.metrics)
+    return Delivery(
+        resources.database, resources.mailer, resources.clock, resources.metrics, retry_s=settings.alert_retry_s
+    )
 
 
 def create_app(resources: Resources, settings: MonitorSettings) -> ASGIApp:
@@ -106,7 +108,7 @@ def create_app(resources: Resources, settings: MonitorSettings) -> ASGIApp:
         await last_window(resources.database)
 
     database, clock, zone, shown = resources.database, resources.clock, settings.time_zone, Shown(settings.time_zone)
-    trial = Trial(database, create_delivery(resources), clock, _letterhead(settings))
+    trial = Trial(database, create_delivery(resources, settings), clock, _letterhead(settings))
     return service_app(
         [
             *RuleEndpoints(database, trial, clock, shown).routes(),
@@ -126,7 +128,7 @@ async def open_app(settings: MonitorSettings, embedded: Embedded | None = None) 
     instance = this_instance(SERVICE_ID, settings.advertise_host, settings.port)
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings, embedded))
-        watch, delivery = create_watch(resources, settings), create_delivery(resources)
+        watch, delivery = create_watch(resources, settings), create_delivery(resources, settings)
         await stack.enter_async_context(
             running_jobs(watch, delivery, every_s=settings.every_s, delay_s=settings.delay_s)
         )

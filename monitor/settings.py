@@ -63,6 +63,9 @@ class MonitorSettings:
     alert_mails_per_hour: int = 20
     """To one recipient; in a storm what comes beyond is told in one digest each half hour, since nobody reads more."""
 
+    alert_retry_s: int = 60
+    """Pause after a mail's first failure; it doubles with each further one, to fifteen times as long: 1, 2, 4, 8, 15 minutes."""
+
     every_s: int = 60
     """PAILOU_MONITOR_EVERY_S, seconds from one evaluation to the next; the platform promises one a minute, tests want more."""
 
@@ -126,6 +129,7 @@ class MonitorSettings:
             alert_reminder_s=env.integer("ALERT_REMINDER_S", 1800, low=60, high=604_800),
             alert_clean_windows=env.integer("ALERT_CLEAN_WINDOWS", 2, low=1, high=60),
             alert_mails_per_hour=env.integer("ALERT_MAILS_PER_HOUR", 20, low=1, high=1000),
+            alert_retry_s=env.integer("ALERT_RETRY_S", 60, low=1, high=600),
             every_s=env.integer("MONITOR_EVERY_S", 60, low=1, high=60),
             lock_s=env.integer("MONITOR_LOCK_S", 30, low=1, high=60),
             delay_s=env.integer("MONITOR_DELAY_S", 5, low=0, high=30),

@@ -23,18 +23,22 @@ AT_ONCE = 4
 """Connections to the mail server at a time; a tarpit then delays at most this many mails by one deadline each."""
 CLAIM_S = 60
 """Six times the mailer's deadline: a slow sender is not taken for a dead one."""
-RETRY_MINUTES = (1, 2, 4, 8, 15)
-"""Pauses after the first, second … failure; the last one for ever: an alert mail is never given up."""
+RETRY_AFTER = (1, 2, 4, 8, 15)
+"""Pauses after the first, second … failure, in the first one's length; the last for ever: an alert mail is never given up."""
+RETRY_S = 60
 
 
 class Delivery:
     """Raises PlatformUnavailable when the monitor's own database cannot be reached; a mail server that is down is no error here."""
 
-    def __init__(self, database: Database, mailer: Mailer, clock: Clock, metrics: MonitorMetrics) -> None:
+    def __init__(
+        self, database: Database, mailer: Mailer, clock: Clock, metrics: MonitorMetrics, *, retry_s: int = RETRY_S
+    ) -> None:
         self._database = database
         self._mailer = mailer
         self._clock = clock
         self._metrics = metrics
+        self._retry_s = retry_s
 
     async def send_due(self) -> int:
         """Tries every mail whose time has come once; returns how many were sent."""
@@ -91,7 +95,7 @@ class Delivery:
     async def _settle(self, mail: OutboxMail, state: str, result: str, error: Exception | None) -> None:
         self._metrics.mails.labels(result).inc()
         now = self._now()
-        pause = timedelta(minutes=RETRY_MINUTES[min(mail.attempts, len(RETRY_MINUTES) - 1)])
+        pause = timedelta(seconds=self._retry_s * RETRY_AFTER[min(mail.attempts, len(RETRY_AFTER) - 1)])
         await settle_mail(
             self._database,
             mail,

@@ -60,6 +60,13 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "E8": ("redelivery across midnight UTC", "the index of the day of receipt; documents twice 0 over all indices"),
     "I1": ("indexer killed with -9 twenty times", "lost 0, documents twice 0"),
     "I2": ("one of two indexers killed", "the other catches up within 30 s; lost 0, documents twice 0"),
+    "S1": ("two monitors", "each window judged by one of them, each mail written and sent once"),
+    "S2": ("leading monitor killed with -9", "the other judges its window 35 s later at most; no window missed, no mail twice"),
+    "S3": ("leading monitor stopped for twice the lock's life", "the other goes on; the sleeper wakes and writes nothing"),
+    "S4": ("Redis down at the tick", "judged without a lock: no mail twice, no window late by more than a tick"),
+    "T1": ("mail server refuses, says later, hangs", "mails are tried again after 1, 2, 4, … 15 min; none lost, windows judged in time"),
+    "T2": ("mail server refuses one address for good", "the others get their mails; the address is marked"),
+    "T3": ("monitor killed between the mail server's 250 and its commit", "at most two copies, under one Message-ID"),
 }  # fmt: skip
 """Row id → the fault, the promise."""
 

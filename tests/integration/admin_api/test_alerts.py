@@ -41,7 +41,7 @@ async def box(world: World, tmp_path: Path) -> AsyncIterator[Path]:
     async with open_monitor(told, Embedded()) as resources:
         statistics = WrittenStatistics(lambda minute: {"open.order.get": 2315.0})
         assert await watch(resources.database, EverybodyHolds(), statistics, resources.clock).tick() == "evaluated"
-        await create_delivery(resources).send_due()
+        await create_delivery(resources, told).send_due()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(create_monitor(resources, told))) as http:
             pinned = {"monitor": ["monitor:8012"]}
             client = ServiceClient(http, world.resources.directory, internal_key=KEY, pinned=pinned)

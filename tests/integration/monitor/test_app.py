@@ -71,7 +71,7 @@ async def monitor(
 async def test_a_monitor_without_logs_says_so_by_mail_and_to_whoever_asks(monitor: Monitor) -> None:
     """log_indexer cannot be reached: an alert, a mail per recipient in the outbox folder, figures, all visible over HTTP."""
     assert await monitor_app.create_watch(monitor.resources, monitor.settings).tick() == "blind"
-    assert await monitor_app.create_delivery(monitor.resources).send_due() == 2
+    assert await monitor_app.create_delivery(monitor.resources, monitor.settings).send_due() == 2
     assert len(list(monitor.box.glob("*.eml"))) == 2
     assert "看不到调用日志" in next(monitor.box.glob("*.eml")).read_text()
 

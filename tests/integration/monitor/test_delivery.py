@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.repository.mails import OutboxMail, add_mail, claim_mail, due_mails
-from monitor.service.delivery import CLAIM_S, RETRY_MINUTES
+from monitor.service.delivery import CLAIM_S, RETRY_AFTER
 from openplatform.adapters.backends import open_mailer
 from openplatform.errors import PLATFORM_UNAVAILABLE, StoreRejected
 from openplatform.sql import Database, open_database
@@ -183,11 +183,11 @@ async def test_an_alert_reaches_its_readers_although_the_mail_server_refuses_at_
     assert await sender.send_due() == 0
     smtp_server.start()
     smtp_server.data_reply = "451 try later"
-    clock.seconds += 60 * RETRY_MINUTES[0]
+    clock.seconds += 60 * RETRY_AFTER[0]
     assert await sender.send_due() == 0
     smtp_server.data_reply = None
     smtp_server.refused["boss@pailou.example"] = "550 no such user"
-    clock.seconds += 60 * RETRY_MINUTES[1]
+    clock.seconds += 60 * RETRY_AFTER[1]
     assert await sender.send_due() == 1
     clock.seconds += 86_400
     assert await sender.send_due() == 0
