@@ -22,7 +22,7 @@ from pailou.var_folder import ADMIN_EMAIL, LocalSecrets, VarFolder
 
 INHERITED = (
     "PAILOU_TIME_ZONE", "PAILOU_GATEWAY_HOST", "PAILOU_ADMIN_HOST", "PAILOU_DEFAULT_MINUTE_LIMIT",
-    "PAILOU_OTLP_URL", "PAILOU_TRACE_RATIO",
+    "PAILOU_OTLP_URL", "PAILOU_TRACE_RATIO", "PAILOU_MONITOR_EVERY_S", "PAILOU_MONITOR_DELAY_S",
 )  # fmt: skip
 """What the user's environment may still say to the services; stores, secrets and addresses are the all-in-one's own."""
 FIRST_CALL = "open.order.get"

@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
+from admin_api.console.pages.alert_rules import alert_rule_pages
+from admin_api.console.pages.alerts import alert_pages
 from admin_api.console.pages.audit import audit_pages
 from admin_api.console.pages.bench import bench_pages
 from admin_api.console.pages.docs import docs_pages
@@ -35,6 +37,8 @@ def console_pages(parts: Parts) -> list[APIRouter]:
         preference_pages,
         docs_pages,
         overview_pages,
+        alert_rule_pages,
+        alert_pages,
         log_pages,
         stats_pages,
         user_pages,

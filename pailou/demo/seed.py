@@ -10,6 +10,7 @@ from openplatform.adapters.backends import open_log_store
 from openplatform.ports import Clock
 from openplatform.sealing import Seal
 from openplatform.sql import open_database
+from pailou.demo.alerts import seed_alerts
 from pailou.demo.apis import EXAMPLES
 from pailou.demo.call_logs import seed_call_logs
 from pailou.demo.orders import orders_to_ship, seed_orders
@@ -66,6 +67,8 @@ async def seed_once(folder: VarFolder, known: LocalSecrets, seal: Seal, clock: C
                 await hold_for_orders(warehouse, clock, merchant, await orders_to_ship(orders, merchant))
     async with open_database(folder.database_url("admin")) as admin:
         await seed_platform(admin, clock, seal, app_secret=known.demo_app_secret, session=known.demo_session)
+    async with open_database(folder.database_url("monitor")) as monitor:
+        await seed_alerts(monitor, now)
     async with open_log_store(log_store_url) as store:
         await store.prepare()
         await seed_call_logs(store, now)

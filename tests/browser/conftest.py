@@ -21,6 +21,8 @@ FLAGS = [
     "--disable-dev-shm-usage", "--force-color-profile=srgb",
 ]  # fmt: skip
 READY_S = 120
+QUICK = {"PAILOU_MONITOR_EVERY_S": "2", "PAILOU_MONITOR_DELAY_S": "0"}
+"""Alerts within seconds: nobody waits for minutes."""
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +43,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "pailou", "dev", *ports],
-            cwd=folder, env=clean | {"PYTHONPATH": str(ROOT)}, stdout=output, stderr=output,
+            cwd=folder, env=clean | QUICK | {"PYTHONPATH": str(ROOT)}, stdout=output, stderr=output,
         )  # fmt: skip
     try:
         words = _ready(folder, process)
@@ -56,6 +58,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.fixture
+def outbox(platform: Platform) -> Path:
+    """Where alert mails arrive, one file each."""
+    return platform.var / "outbox"
 
 
 @pytest.fixture

@@ -51,4 +51,11 @@ SCREENS = [
     Screen("sysparams", "/sysparams"),
     Screen("sysparam", "/sysparams/1"),
     Screen("bench", "/try?api_name=open.order.get"),
+    Screen("alert-rules", "/alerts/rules"),
+    Screen("alert-rule", "/alerts/rules/1"),
+    Screen("alert-rule-new", "/alerts/rules/new"),
+    Screen("alerts", "/alerts"),
+    Screen("alert", "/alerts/1"),
+    Screen("alert-silences", "/alerts/silences"),
+    Screen("alert-mails", "/alerts/mails"),
 ]
