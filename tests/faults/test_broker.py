@@ -156,6 +156,7 @@ async def test_q3_the_broker_raises_an_alarm(
     load = world.begin()
     async with load.running():
         await asyncio.sleep(world.times.before_s)
+        said = len(world.gateway.words.read_text())
         load.enter("fault")
         await asyncio.to_thread(broker.evaluate, begin)
         try:
@@ -164,6 +165,7 @@ async def test_q3_the_broker_raises_an_alarm(
             await asyncio.to_thread(broker.evaluate, end)
         load.enter("after")
         await asyncio.sleep(world.times.after_s)
+    assert "call logs wait for their way: rabbitmq: TimeoutError" in world.gateway.words.read_text()[said:]
     figures = await all_documents(world)
     report("Q3", **{f"{what}_{name}": figure for name, figure in figures.items()})
 
