@@ -17,8 +17,9 @@ FIRST = (
     "tests/integration/",
     "tests/contract/",
 )
-# Load and killed processes: two of these beside each other would be each other's fault. `make faults` has nothing else.
-ONE_AFTER_ANOTHER = ("tests/e2e/",) if os.environ.get(LOAD_S) else ("tests/e2e/", "tests/faults/test_")
+# Load and killed processes: two of these beside each other would be each other's fault. `make faults` has nothing else. The
+# browser's tests share one running platform.
+ONE_AFTER_ANOTHER = ("tests/e2e/", "tests/browser/", *(() if os.environ.get(LOAD_S) else ("tests/faults/test_",)))
 
 
 class ByFile(LoadScopeScheduling):

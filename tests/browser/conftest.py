@@ -25,9 +25,9 @@ QUICK = {"PAILOU_MONITOR_EVERY_S": "2", "PAILOU_MONITOR_DELAY_S": "0"}
 """Alerts within seconds: nobody waits for minutes."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; nothing is downloaded."""
+    """Debian's Chromium; nothing is downloaded. A module's own: while Playwright is open no test with an event loop can run here."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
