@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import Elasticsearch, MariaDB, RabbitMQ, Redis, SmtpServer
 from tests.servers import free_port as find_free_port
@@ -21,6 +22,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """One set of servers per process that runs tests, handed to fixtures as `servers`."""
     config.pluginmanager.register(ServersPlugin(), "pailou-servers")
     config.pluginmanager.register(SideBySidePlugin(), "pailou-side-by-side")
+    # Nothing is timed: a machine that is busy makes no example wrong.
+    settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
