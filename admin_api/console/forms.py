@@ -2,7 +2,7 @@
 
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
@@ -95,20 +95,23 @@ def _words(kind: str, message: str, limits: Mapping[str, Any], say: Callable[[st
     return say(message.removeprefix("Value error, "))
 
 
-def _kind(annotation: Any) -> tuple[Any, bool]:
-    """The plain type behind Annotated, Optional and Literal, and whether None is allowed."""
+def _plain(annotation: Any) -> tuple[Any, bool]:
+    """What is behind Annotated and Optional, and whether None is allowed."""
     if get_origin(annotation) in (Union, types.UnionType):
         parts = [part for part in get_args(annotation) if part is not type(None)]
-        return _kind(parts[0])[0], len(parts) < len(get_args(annotation))
+        return _plain(parts[0])[0], len(parts) < len(get_args(annotation))
     if hasattr(annotation, "__metadata__"):
-        return _kind(annotation.__origin__)
-    origin = get_origin(annotation)
-    if origin is None:
-        return annotation, False
-    arguments = get_args(annotation)
-    if origin is list:
-        return list, False
-    return (type(arguments[0]) if arguments else origin), False  # a Literal's values have one type
+        return _plain(annotation.__origin__)
+    return annotation, False
+
+
+def _kind(annotation: Any) -> tuple[Any, bool]:
+    """The type of the values, list for many of them, and whether None is allowed."""
+    plain, is_optional = _plain(annotation)
+    origin = get_origin(plain)
+    if origin is Literal:
+        return type(get_args(plain)[0]), is_optional  # its values have one type
+    return origin or plain, is_optional
 
 
 def _one(text: str, wanted: Any, is_optional: bool) -> Any:
@@ -122,6 +125,6 @@ def _one(text: str, wanted: Any, is_optional: bool) -> Any:
 
 def _many(sent: Mapping[str, Any], name: str, annotation: Any) -> list[Any]:
     values = sent.getlist(name) if isinstance(sent, FormData) else sent[name]
-    arguments = get_args(annotation) or get_args(getattr(annotation, "__origin__", None))
-    wanted, _ = _kind(arguments[0]) if arguments else (str, False)
+    arguments = get_args(_plain(annotation)[0])
+    wanted = _kind(arguments[0])[0] if arguments else str
     return [_one(str(value), wanted, False) for value in values if str(value).strip()]

@@ -4,8 +4,10 @@ from fastapi import APIRouter
 
 from admin_api.console.pages.alert_rules import alert_rule_pages
 from admin_api.console.pages.alerts import alert_pages
+from admin_api.console.pages.apps.routes import app_pages
 from admin_api.console.pages.audit import audit_pages
 from admin_api.console.pages.bench import bench_pages
+from admin_api.console.pages.customers import customer_pages
 from admin_api.console.pages.docs import docs_pages
 from admin_api.console.pages.explain import explain_pages
 from admin_api.console.pages.health import health_pages
@@ -20,6 +22,8 @@ from admin_api.console.pages.overview import overview_pages
 from admin_api.console.pages.params import param_pages
 from admin_api.console.pages.password import password_pages
 from admin_api.console.pages.preferences import preference_pages
+from admin_api.console.pages.rank import rank_pages
+from admin_api.console.pages.recharges import recharge_pages
 from admin_api.console.pages.roles import role_pages
 from admin_api.console.pages.static import static_files
 from admin_api.console.pages.stats import stats_pages
@@ -54,5 +58,9 @@ def console_pages(parts: Parts) -> list[APIRouter]:
         param_pages,
         bench_pages,
         health_pages,
+        app_pages,
+        rank_pages,
+        customer_pages,
+        recharge_pages,
     )
     return [make(parts) for make in pages]

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 from playwright.sync_api import Browser, Page, Request, Response, expect
@@ -75,11 +75,19 @@ class Platform:
         return answer
 
 
+class Served(Protocol):
+    """Where a Reader looks: an address, and whom it signs in as."""
+
+    url: str
+    email: str
+    password: str
+
+
 class Reader:
     """One browser window. `page` is Playwright's; leaving it checks that no page complained of anything."""
 
     def __init__(
-        self, browser: Browser, platform: Platform, *, language: str = "zh-CN", theme: str = "light", width: int = 1360
+        self, browser: Browser, platform: Served, *, language: str = "zh-CN", theme: str = "light", width: int = 1360
     ) -> None:
         self.platform = platform
         self.expected: list[str] = []
@@ -117,9 +125,9 @@ class Reader:
         left = [text for text in self._complaints if not any(re.search(pattern, text) for pattern in self.expected)]
         assert not left, "\n".join(left)
 
-    def sign_in(self, email: str = "", password: str = "", *, leads_to: str = "/") -> None:
+    def sign_in(self, email: str = "", password: str = "", *, leads_to: str = "/", at: str = "/login") -> None:
         """By the login form."""
-        self.page.goto("/login")
+        self.page.goto(at)
         self.page.fill("input[name=email]", email or self.platform.email)
         self.page.fill("input[name=password]", password or self.platform.password)
         self.page.press("input[name=password]", "Enter")
@@ -132,7 +140,7 @@ class Reader:
         return self.page
 
     def settled(self) -> None:
-        """Waits until no region is loading."""
+        """Waits until no region is loading and no form is on its way."""
         # Not wait_for_function: it evaluates its text in the page, which the page's policy forbids.
         expect(self.page.locator(".region[aria-busy], form.sending")).to_have_count(0, timeout=20_000)
 
@@ -153,7 +161,13 @@ class Reader:
         folder = os.environ.get(SCREENSHOTS)
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+            seen = self.page.viewport_size
+            height = self.page.evaluate("document.documentElement.scrollHeight")
+            if seen is not None and not self.page.locator("dialog[open]").count():
+                self.page.set_viewport_size({"width": seen["width"], "height": max(seen["height"], height)})
+            self.page.screenshot(path=f"{folder}/{name}.png")
+            if seen is not None:
+                self.page.set_viewport_size(seen)
 
     def _look(self, request: Request) -> None:
         if not request.url.startswith((self.platform.url + "/", "data:", "blob:")):

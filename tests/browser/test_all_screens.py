@@ -1,21 +1,24 @@
 """What every screen keeps: no findings of axe-core, no foreign words, no picture that overflows, in both themes and languages."""
 
+import os
 import re
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.operator import Platform, Reader
+from tests.browser.operator import SCREENSHOTS, Platform, Reader
 from tests.browser.screens import SCREENS, Screen
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NARROW, WIDE = 390, 1360
 
-# Data of the demo is Chinese in both languages; the language's own name too.
+# What operators typed (data-content) stays as it is in both languages, as does each language's own name.
 _TEXT_OF_FRAME = """() => [...document.querySelectorAll(`
   h1, h2, h3, th, label, button, summary, legend, .side li, .nav-link, .breadcrumb-item,
   .subheader, .empty-title, .form-hint, figcaption`)]
-  .filter(e => !e.closest('[data-content], [lang]:not(html)')).map(e => e.innerText.trim())"""
+  .filter(e => !e.closest('[data-content], [lang]:not(html)'))
+  .map(e => { const copy = e.cloneNode(true); copy.querySelectorAll('[data-content], [lang]').forEach(c => c.remove());
+    return copy.textContent.trim(); })"""
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
@@ -23,7 +26,8 @@ _TEXT_OF_FRAME = """() => [...document.querySelectorAll(`
 def test_every_screen_is_whole(browser: Browser, platform: Platform, language: str, theme: str) -> None:
     """axe finds nothing, the theme is the wished one, texts are in the language, nothing is wider than the window."""
     wrong: list[str] = []
-    for width in (WIDE, NARROW):
+    is_narrow_looked_at = SCREENSHOTS in os.environ or (theme, language) == ("light", "zh-CN")
+    for width in (WIDE, NARROW) if is_narrow_looked_at else (WIDE,):
         with Reader(browser, platform, language=language, theme=theme, width=width) as reader:
             reader.page.goto("/login")
             wrong += look_at(reader, "login", language, theme, width)

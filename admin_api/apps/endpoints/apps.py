@@ -1,7 +1,6 @@
 """/apps: applications with their limits, how much of them is used today, and their secrets."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -10,6 +9,7 @@ from starlette.responses import StreamingResponse
 
 from admin_api.apps.repository.apps import AppFilter, AppListing, fetch_app, list_apps, stream_apps
 from admin_api.apps.service.apps import AppDraft, AppEdit, create_app, delete_app, edit_app, switch_apps
+from admin_api.apps.service.quota import with_use
 from admin_api.exports import CSV_ANSWER, Export, exported
 from admin_api.outbox.answers import Answer
 from admin_api.outbox.changes import Change
@@ -20,7 +20,6 @@ from admin_api.tables.listing import Page
 from admin_api.tables.rows import Row
 from admin_api.tables.selection import BulkResult, Selection
 from admin_api.tables.shapes import Id, State, View
-from openplatform.errors import PlatformUnavailable
 from openplatform.ports import QuotaCounter
 from openplatform.sealing import Seal
 from openplatform.sql import Database
@@ -79,10 +78,7 @@ def app_routes(database: Database, seal: Seal, quota: QuotaCounter, zone: ZoneIn
     router = APIRouter(prefix="/apps", tags=["应用管理"], route_class=GuardedRoute)
 
     async def shown(rows: Sequence[Row]) -> list[AppView]:
-        used: list[tuple[int | None, int | None]] = [(None, None)] * len(rows)
-        with suppress(PlatformUnavailable):  # the list is of use without its counters
-            used = [(u.day_used, u.minute_used) for u in await quota.used([row["app_key"] for row in rows])]
-        return [_view(row, day, minute, zone) for row, (day, minute) in zip(rows, used, strict=True)]
+        return [_view(row, zone) for row in await with_use(quota, rows)]
 
     async def current(app_id: int) -> AppView:
         async with database.read() as connection:
@@ -128,6 +124,5 @@ def app_routes(database: Database, seal: Seal, quota: QuotaCounter, zone: ZoneIn
     return router
 
 
-def _view(row: Row, used_today: int | None, used_minute: int | None, zone: ZoneInfo) -> AppView:
-    enabled = row["state"] == 1 and row["customer_state"] == 1
-    return AppView.of(row | {"enabled": enabled, "used_today": used_today, "used_minute": used_minute}, zone)
+def _view(row: Row, zone: ZoneInfo) -> AppView:
+    return AppView.of(row | {"enabled": row["state"] == 1 and row["customer_state"] == 1}, zone)

@@ -1,5 +1,7 @@
 """An app's quota for operators: what is used and left of the day and the minute, and a fresh start of the day's count."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -9,6 +11,7 @@ from admin_api.outbox.changes import Change
 from admin_api.security.problems import Problem
 from admin_api.tables.apps import app_info
 from admin_api.tables.rows import Row, fetch_row
+from openplatform.errors import PlatformUnavailable
 from openplatform.ports import QuotaCounter
 from openplatform.records import QuotaUse
 from openplatform.sql import AsyncConnection
@@ -25,6 +28,14 @@ class Quota:
     app: Row
     use: QuotaUse
     resets_left: int
+
+
+async def with_use(quota: QuotaCounter, apps: Sequence[Row]) -> list[Row]:
+    """The apps with used_today and used_minute, which are None while the counters cannot be read: lists are of use without."""
+    used: list[tuple[int | None, int | None]] = [(None, None)] * len(apps)
+    with suppress(PlatformUnavailable):
+        used = [(u.day_used, u.minute_used) for u in await quota.used([app["app_key"] for app in apps])]
+    return [app | {"used_today": day, "used_minute": minute} for app, (day, minute) in zip(apps, used, strict=True)]
 
 
 async def quota_of(

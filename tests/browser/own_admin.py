@@ -1,0 +1,60 @@
+"""An admin_api of one test's own, in this process, whose clock the test turns."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from admin_api.settings import AdminSettings
+from openplatform.adapters.embedded import Embedded
+from openplatform.sql import upgrade
+from tests.admin_world import MASTER_KEYS, ZONE, World, open_world
+from tests.serving import serving
+
+
+class OwnAdmin:
+    """url, and an operator to sign in as; both work like the shared platform for a Reader."""
+
+    def __init__(self, url: str, world: World, email: str, password: str) -> None:
+        self.url = url
+        self.email = email
+        self.password = password
+        self.demo: dict[str, Any] = {}
+        self._world = world
+
+    def turn(self, seconds: float) -> None:
+        """The clock goes forward."""
+        self._world.clock.ahead_s += seconds
+
+
+@contextmanager
+def own_admin(folder: Path, *perms: str, password: str) -> Iterator[OwnAdmin]:
+    """Runs in a thread with an event loop of its own: the browser's calls block this one."""
+    url = f"sqlite+aiosqlite:///{folder}/admin.db"
+    settings = AdminSettings(
+        database_url=url, redis_url="memory://", rabbitmq_url="memory://", internal_keys=("key-of-the-browser-tests",),
+        master_keys=MASTER_KEYS, time_zone=ZONE,
+    )  # fmt: skip
+    ready, opened = threading.Event(), []
+    loop = asyncio.new_event_loop()
+    over = asyncio.Event()
+
+    async def run() -> None:
+        await asyncio.to_thread(upgrade, url, "admin_api")
+        async with open_world(settings, Embedded()) as world, serving(world.app) as port:
+            operator = await world.operator(*perms)
+            opened.append(OwnAdmin(f"http://127.0.0.1:{port}", world, operator.email, password))
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread.start()
+    try:
+        assert ready.wait(60)
+        yield opened[0]
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(30)
+        loop.close()
