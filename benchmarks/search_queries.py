@@ -1,4 +1,5 @@
-"""The mix of questions that the search benchmark asks; each round asks about something else, so that no cache answers."""
+"""The mix of questions that the search benchmark asks; each round asks about something else. Days that lie
+wholly in a range are answered from the store's own cache all the same."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
