@@ -139,7 +139,7 @@ def test_batch_disable_partial_failure(reader: Reader, platform: Platform) -> No
     expect(page.locator("[data-batch-count]")).to_have_text("3")
     page.get_by_role("button", name="停用").click()
     report = page.locator("#notice [role=alert]")
-    expect(report).to_contain_text("1 条记录未修改")
+    expect(report).to_contain_text("1 条未变更")
     expect(report.locator("tbody")).to_contain_text("记录不存在")
     expect(report.locator("tbody th")).to_have_text(str(apps[1]["id"]))
     expect(page.locator("#list tbody tr")).to_have_count(2)
