@@ -16,7 +16,6 @@ import httpx
 
 from openplatform.adapters.backends import open_log_publisher
 from openplatform.errors import PlatformUnavailable
-from openplatform.jobs import running
 from openplatform.ports import CallLogPublisher
 from tests.faults.store_proxy import StoreProxy, proxy_before_store
 from tests.faults.times import RATE, Times, times
@@ -82,16 +81,23 @@ class IndexingWorld:
 
     @asynccontextmanager
     async def stream(self, sent: Sent) -> AsyncIterator[None]:
-        """200 records a second while the block runs, as a gateway flushes them."""
+        """200 records a second while the block runs, as a gateway flushes them; what is under way at its end is confirmed."""
+        stopping = asyncio.Event()
 
         async def send() -> None:
             began = time.monotonic()
             for turn in itertools.count(1):
                 await asyncio.sleep(max(0.0, began + turn * EVERY_S - time.monotonic()))
+                if stopping.is_set():
+                    return
                 await self.publish(sent, [sent.record() for _ in range(round(RATE * EVERY_S))])
 
-        async with running(send(), name="stream of records"):
+        sending = asyncio.create_task(send(), name="stream of records")
+        try:
             yield
+        finally:
+            stopping.set()
+            await sending
 
     async def stored(self, sent: Sent) -> Counter[str]:
         """How many documents each id of the row has, over all indices."""

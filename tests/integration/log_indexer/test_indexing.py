@@ -16,7 +16,6 @@ import pytest
 from openplatform.adapters.batch_queue_rabbitmq import open_rabbitmq_consumer, open_rabbitmq_publisher
 from openplatform.adapters.rabbitmq_topology import CALL_LOGS
 from openplatform.errors import PlatformUnavailable
-from tests.contract.test_batch_queues import dead_in_rabbitmq
 from tests.integration.log_indexer.door import Door
 from tests.unit.log_indexer.parts import call_log, lines
 
@@ -145,30 +144,6 @@ async def test_killed_in_the_middle_nothing_is_lost_or_doubled(world: World) -> 
                     await anext(deliveries)
 
 
-async def test_a_store_that_is_away_loses_nothing(world: World) -> None:
-    """Elasticsearch refuses connections, cuts those under way, comes back: everything is there, once; the lag said so meanwhile."""
-    process, url = world.start_indexer()
-    try:
-        await world.publish(0, 1_000)
-        await world.until_documents(1)
-        await world.door.shut()
-        await world.publish(1_000, 5_000)
-        async with asyncio.timeout(PATIENCE_S):
-            while await metric(world.http, url, "pailou_indexer_store_outages_total") < 3:
-                await asyncio.sleep(0.1)
-        lag = (await world.http.get(f"{url}/lag", headers={"X-Internal-Key": KEY})).json()
-        assert lag["lag_s"] > 0
-        assert lag["depth"] > 0
-        assert await world.documents() <= 1_000
-        await world.door.open()
-        assert await world.until_documents(5_000) == 5_000
-        await world.until_acknowledged()
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-    assert await world.distinct_ids() == 5_000
-
-
 async def test_an_indexer_that_starts_before_its_store_waits_for_it(world: World) -> None:
     """It lives, is not ready, and begins when the store is there; the template is in place before the first document."""
     await world.door.shut()
@@ -191,57 +166,6 @@ async def test_an_indexer_that_starts_before_its_store_waits_for_it(world: World
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
-
-
-async def test_poison_is_put_aside_and_the_rest_indexed(world: World) -> None:
-    """Bad JSON, a wrong type, a huge line, a document that does not fit: each in the dead letters with its reason, mates stored."""
-    huge = lines(call_log("huge", requestContent="x" * 2_000_000))
-    wrong_type = lines(call_log("typed", platformRepTime="soon"))
-    misfit = lines(call_log("misfit", remoteIp="nowhere"))
-    good = [lines(call_log(f"r{n}")) for n in range(5)]
-    async with open_rabbitmq_publisher(world.rabbitmq_url, CALL_LOGS) as publisher:
-        await publisher.publish(
-            good[0] + b"{not json\n" + good[1] + wrong_type + good[2] + misfit + good[3] + huge + good[4], node="gw-1"
-        )
-        await publisher.publish(b"\xff\xfe nothing but poison", node="gw-1")
-    process, url = world.start_indexer()
-    try:
-        assert await world.until_documents(5) == 5
-        async with asyncio.timeout(PATIENCE_S):
-            while await metric(world.http, url, 'pailou_indexer_docs_total{result="deadletter"}') < 5:
-                await asyncio.sleep(0.05)
-        await world.until_acknowledged()
-    finally:
-        process.terminate()
-        process.wait(PATIENCE_S)
-    dead = await dead_in_rabbitmq(world.rabbitmq_url)
-    reasons = " ".join(sorted(reason for reason, _ in dead))
-    assert len(dead) == 5, CALL_LOGS.dead
-    assert all(
-        word in reasons for word in ("undecodable", "longer than", "document_parsing_exception", "platformRepTime")
-    )
-    assert await world.documents() == 5
-
-
-async def test_two_indexers_share_the_work(world: World) -> None:
-    """Both index at once; one is killed; nothing is lost or doubled, and either answers a search."""
-    one, _ = world.start_indexer()
-    other, url = world.start_indexer()
-    try:
-        await world.publish(0, 4_000)
-        await world.until_documents(1)
-        one.kill()
-        one.wait()
-        await world.publish(4_000, 6_000)
-        assert await world.until_documents(6_000) == 6_000
-        params = {"from_ms": NOON_MS, "to_ms": NOON_MS + 86_400_000, "request_id": "r7"}
-        found = await world.http.get(f"{url}/logs", params=params, headers={"X-Internal-Key": KEY})
-        assert [hit["log"]["requestId"] for hit in found.json()["hits"]] == ["r7"]
-    finally:
-        for process in (one, other):
-            process.kill()
-            process.wait()
-    assert await world.distinct_ids() == 6_000
 
 
 async def test_without_the_queue_the_lag_is_unknown(free_port: Callable[[], int]) -> None:
