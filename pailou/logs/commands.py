@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from openplatform.csv_lines import csv_line
@@ -35,6 +35,8 @@ logs = typer.Typer(
     help="Call logs. The admin API is PAILOU_ADMIN_URL, the operator PAILOU_ADMIN_TOKEN.", no_args_is_help=True
 )
 PAGE = 100
+_NEEDS = {"request": 160, "app": 130}
+"""Columns that narrower terminals do not show: the request id, by which all the rest is found, stays whole."""
 _HEAD = ("received", "app", "api", "ms", "error", "request id", "request")
 AsJson = Annotated[bool, typer.Option("--json", help="A JSON object per line, for programs.")]
 
@@ -160,13 +162,16 @@ def _show(rows: list[dict[str, Any]], *, as_json: bool, plain: bool = False) -> 
         for row in rows:
             out.print("  ".join(_cells(row)))
     elif rows:
-        table = Table(box=None, pad_edge=False)
-        for heading in _HEAD:
-            table.add_column(heading, no_wrap=True, overflow="ellipsis", justify="right" if heading == "ms" else "left")
-        for row in rows:
-            error = "" if row["errorCode"] == "0" else "red"
-            table.add_row(*(Text(cell, style=error) for cell in _cells(row)))
-        out.print(table, soft_wrap=False)
+        # Not a table of rich's: it takes space from every column, where only the last can do with less.
+        shown = [n for n, heading in enumerate(_HEAD) if out.width >= _NEEDS.get(heading, 0)]
+        lines = [_HEAD, *map(_cells, rows)]
+        widths = [max(cell_len(line[n]) for line in lines) for n in shown]
+        styles = ["bold", *("" if row["errorCode"] == "0" else "red" for row in rows)]
+        for line, style in zip(lines, styles, strict=True):
+            cells = [set_cell_size(line[n], width) for n, width in zip(shown, widths, strict=True)]
+            text = Text("  ".join(cells), style=style)
+            text.truncate(out.width, overflow="ellipsis")
+            out.print(text, no_wrap=True)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
