@@ -123,6 +123,9 @@ class LogIndexing:
             except (PlatformUnavailable, StoreRejected) as error:
                 self._store_failed(error)
                 await self._pause(backoff)
+            except Exception:  # a fault of ours must not end indexing before it began, in a process that looks well
+                log.exception("the log store could not be prepared")
+                await self._pause(backoff)
 
     async def _take(self) -> None:
         while True:
