@@ -65,6 +65,8 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "S3": ("leading monitor stopped for twice the lock's life", "the other goes on; the sleeper wakes and writes nothing"),
     "S4": ("Redis down at the tick", "judged without a lock: no mail twice, no window late by more than a tick"),
     "T1": ("mail server refuses, says later, hangs", "mails are tried again after 1, 2, 4, … 15 min; none lost, windows judged in time"),
+    "T2": ("mail server refuses one address for good", "the others get their mails; the address is marked"),
+    "T3": ("monitor killed between the mail server's 250 and its commit", "at most two copies, under one Message-ID"),
 }  # fmt: skip
 """Row id → the fault, the promise."""
 
