@@ -39,6 +39,8 @@ class Crowd:
         self._url = url
         self._key = SigningKey(SECRET)
         self.accepted: dict[str, list[tuple[float, float]]] = {"by-minute": [], "by-day": []}
+        self.busy = {"by-minute": 0, "by-day": 0}
+        """Calls that Redis may have counted without being heard in time: a busy machine's."""
         self.others: list[str] = []
 
     async def call(self, http: httpx.AsyncClient, app_key: str, n: int) -> bool:
@@ -54,7 +56,9 @@ class Crowd:
         if "open_echo_get_response" in answer:
             self.accepted[app_key].append((sent, time.monotonic()))
             return True
-        if answer["error_response"]["code"] != 7:
+        if answer["error_response"]["code"] == 10:
+            self.busy[app_key] += 1
+        elif answer["error_response"]["code"] != 7:
             self.others.append(response.text)
         return False
 
@@ -70,7 +74,10 @@ class Crowd:
 async def test_400_callers_4_processes(
     clean_redis_url: str, rabbitmq_url: str, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
-    """Minute limit 500: never more in any 60 s, and all of them used. Day limit 2,000: exactly that. Ranking = accepted."""
+    """Minute limit 500: never more in any 60 s, and all of them used. Day limit 2,000: exactly that. Ranking = accepted.
+
+    Gateways deny what Redis does not decide in time: with shares of their own they would go on, and a limit would be less exact.
+    """
     async with (
         open_redis(clean_redis_url, None) as redis,
         serving(service_app([_echo_route()], internal_keys=[INTERNAL_KEY])) as service_port,
@@ -86,6 +93,7 @@ async def test_400_callers_4_processes(
             "PAILOU_MASTER_KEYS": "k1:" + base64.b64encode(MASTER_KEYS["k1"]).decode(),
             "PAILOU_SERVICE_ADDRESSES": f"echo-service=127.0.0.1:{service_port}",
             "PAILOU_MAX_CONNECTIONS_PER_ADDRESS": "2000",
+            "PAILOU_WHEN_LIMITS_UNAVAILABLE": "deny",
         }
         limits = httpx.Limits(max_connections=CALLERS, max_keepalive_connections=CALLERS)
         async with (
@@ -106,11 +114,16 @@ async def test_400_callers_4_processes(
     by_minute = sorted(crowd.accepted["by-minute"], key=lambda call: call[1])
     # Surely inside one 60-s window: the later answer came less than 60 s after the earlier call was sent.
     worst = max(sum(1 for later in by_minute[n:] if later[1] - first[0] < 60) for n, first in enumerate(by_minute))
-    assert worst == MINUTE_LIMIT
-    assert MINUTE_LIMIT < len(by_minute) <= 2 * MINUTE_LIMIT
+    lost = crowd.busy["by-minute"]
+    assert MINUTE_LIMIT - lost <= worst <= MINUTE_LIMIT
+    assert MINUTE_LIMIT - lost < len(by_minute) <= 2 * MINUTE_LIMIT
     assert minute_used.minute_used <= MINUTE_LIMIT
-    assert len(crowd.accepted["by-day"]) == day_used.day_used == DAY_LIMIT
-    assert ranking == {"open.echo.get": len(by_minute) + DAY_LIMIT}
+    by_day = len(crowd.accepted["by-day"])
+    assert day_used.day_used == DAY_LIMIT
+    assert DAY_LIMIT - crowd.busy["by-day"] <= by_day <= DAY_LIMIT
+    accepted = len(by_minute) + by_day
+    assert list(ranking) == ["open.echo.get"]
+    assert accepted <= ranking["open.echo.get"] <= accepted + sum(crowd.busy.values())
 
 
 def _echo_route() -> HttpRoute:

@@ -46,7 +46,7 @@ MARK, SUM = "OWNERS-OWN", 777_001_001
 """Stand in the owner's data only: an answer to the stranger that has one of them has shown it."""
 OWNERS_ORDERS, STRANGERS_ORDERS = tuple(range(7001, 7007)), tuple(range(8001, 8007))
 OWNERS_KEY = "owners-key"
-NOTHING_OF_OURS = {"/healthz", "/readyz"}
+NOTHING_OF_OURS = {"/healthz", "/readyz", "/metrics"}
 Key = tuple[str, str]
 World = dict[Key, httpx.AsyncClient]
 
