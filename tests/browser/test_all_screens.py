@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, TimeoutError
 
 from tests.browser.operator import Platform, Reader
 from tests.browser.screens import SCREENS, Screen
@@ -56,8 +56,10 @@ def look_at(reader: Reader, name: str, language: str) -> list[str]:
             wrong += [f"{theme} {finding}" for finding in reader.axe()]
         for width in (NARROW, WIDE):
             page.set_viewport_size({"width": width, "height": 900})
-            overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            if overflow > 1:
+            try:  # charts follow the window a moment later
+                page.wait_for_function("document.documentElement.scrollWidth - innerWidth <= 1", timeout=5000)
+            except TimeoutError:
+                overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
                 wrong.append(f"{name} {width}: {overflow} px wider than the window")
             reader.picture(f"{name}-{language}-{theme}-{width}")
     return wrong
