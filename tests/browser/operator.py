@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import httpx
-from playwright.sync_api import Browser, Page, Request, Response, expect
+from playwright.sync_api import Browser, Error, Page, Request, Response, expect
 
 from openplatform.signed_call import sign_call
 
@@ -135,7 +135,14 @@ class Reader:
 
     def go(self, path: str) -> Page:
         """Opens a page and waits until its regions are filled."""
-        self.page.goto(path)
+        # A form's answer may be leading the window elsewhere at this moment; of two ways the browser drops one.
+        self.settled()
+        try:
+            self.page.goto(path)
+        except Error as error:
+            if "ERR_ABORTED" not in str(error):
+                raise
+            self.page.goto(path)
         self.settled()
         return self.page
 

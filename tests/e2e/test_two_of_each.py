@@ -200,11 +200,22 @@ async def test_two_of_each(
         calls = {row["key"]: row["calls"] for row in stats["items"]}
         ranking = {row["api_name"]: row["calls"] for row in (await platform.ask("GET", "/rank", admin=1))["items"]}
         assert calls["open.order.get"] >= sent
-        assert ranking["open.order.get"] >= sent
+        # A busy machine's Redis answers too late now and then: those calls its script may not have counted.
+        assert ranking["open.order.get"] + await _decided_alone(platform) >= sent
 
         # Every API is slower than 1 ms: the monitor that is left mails the on-call, once.
         await asyncio.to_thread(smtp_server.wait_for, 1, timeout_s=130)
         assert len(smtp_server.mails) == 1
+
+
+async def _decided_alone(platform: Platform) -> int:
+    """Calls that the gateway which stayed admitted without Redis."""
+    text = (await platform.http.get(f"{platform.running['gateway'][1].url}/metrics")).text
+    return sum(
+        int(float(line.split()[1]))
+        for line in text.splitlines()
+        if line.startswith("pailou_limit_local_decisions_total ")
+    )
 
 
 async def _found(platform: Platform, method: str, **params: str) -> dict[str, Any] | None:
