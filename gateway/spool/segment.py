@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.spool.frames import HEAD_BYTES, next_frame, whole_frames
+from gateway.spool.frames import HEAD_BYTES, first_bodies, next_frame, whole_frames
 
 SUFFIX = ".spool"
 
@@ -95,15 +95,8 @@ class Segment:
         first = next_frame(data, 0)
         if first.end > len(data):
             data = self._read(first.end)
-        bodies, records, one = [data[first.start : first.end]], first.records, first
-        while one.end + HEAD_BYTES <= len(data):
-            following = next_frame(data, one.end)
-            if following.end > len(data) or records + following.records > max_records:
-                break
-            one = following
-            bodies.append(data[one.start : one.end])
-            records += one.records
-        self._taken_to += one.end
+        bodies, records, end = first_bodies(data, max_records)
+        self._taken_to += end
         self.taken += records
         if self._taken_to == self.size and not self.is_written:
             self.close()

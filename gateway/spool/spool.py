@@ -82,15 +82,13 @@ class LogSpool:
             return
         self._turn = []
         now_ms = time.time_ns() // 1_000_000
-        for at in range(0, len(records), BATCH_RECORDS):  # mostly once
-            part = records[at : at + BATCH_RECORDS]
-            try:
-                body = self._encode(part)
-            except Exception:  # answers are about to leave: whatever is wrong with one record is that record's
-                part = [record for record in part if self._has_json(record)]
-                body = self._encode(part)
-            if part and (self._disk is None or not self._disk.append(body, len(part), now_ms)):
-                self._memory.append(body, len(part), now_ms)
+        try:
+            body = self._encode(records)
+        except Exception:  # answers are about to leave: whatever is wrong with one record is that record's
+            records = [record for record in records if self._has_json(record)]
+            body = self._encode(records)
+        if records and (self._disk is None or not self._disk.append(body, len(records), now_ms)):
+            self._memory.append(body, len(records), now_ms)
         store = None if self._disk is None else self._disk.store
         if self._memory.unsent + (0 if store is None else store.unsent) >= BATCH_RECORDS:
             self.delivery.hurry()
