@@ -1,5 +1,6 @@
 """Texts of the console in two languages: English in the code, Chinese in locale/zh_CN/*.po, read at start."""
 
+from collections.abc import Iterator
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -8,6 +9,8 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
 
 FOLDER = Path(__file__).parent / "locale"
 CHINESE, ENGLISH = "zh-CN", "en"
@@ -34,6 +37,26 @@ def translations(language: str) -> NullTranslations:
     write_mo(compiled, merged)
     compiled.seek(0)
     return GNUTranslations(compiled)
+
+
+class EarlyTexts(Extension):
+    """Puts texts that stand alone, `_("Apps")`, into the environment's language (its `texts`) when a template is compiled: a page
+    of a hundred rows has a thousand of them, and each took 10 µs."""
+
+    _ALONE = ["name", "lparen", "string", "rparen"]
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        tokens = list(stream)
+        at = 0
+        while at < len(tokens):
+            found = tokens[at : at + 4]
+            if found[0].value == "_" and [token.type for token in found] == self._ALONE:
+                text = self.environment.texts.gettext(found[2].value)  # type: ignore[attr-defined]  # Environment.extend
+                yield Token(found[0].lineno, "string", text % {})
+                at += 4
+            else:
+                yield tokens[at]
+                at += 1
 
 
 def catalogue_files(language: str) -> list[Path]:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
 
 from admin_api.console.assets import asset_url, assets
-from admin_api.console.catalogues import LANGUAGES, N_, translations
+from admin_api.console.catalogues import LANGUAGES, N_, EarlyTexts, translations
 from admin_api.console.formats import Times, filters
 from admin_api.console.forms import field_errors
 from admin_api.console.views import View, Views, shown_to
@@ -178,17 +179,19 @@ def _environment(language: str, zone: ZoneInfo, clock: Clock) -> Environment:
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
+        extensions=["jinja2.ext.i18n", EarlyTexts],
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.extend(texts=translations(language))
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= filters(Times(zone, language.replace("-", "_"), clock.now))
     environment.globals |= {"asset": asset_url, "languages": LANGUAGES, "icon_url": _icon_url, "zone": zone.key}
     return environment
 
 
+@cache
 def _icon_url(name: str) -> str:
     """The icon's place in the sprite; one that is not there shows as a point: menus are edited by people."""
     known = f'<symbol id="{name}"'.encode() in assets()[_ICONS].content

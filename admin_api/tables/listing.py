@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
-from admin_api.tables.rows import Row, as_row, fetch_rows
+from admin_api.tables.rows import Row, fetch_rows
 from openplatform.sql import AsyncConnection, Database
 
 V = TypeVar("V")
@@ -45,19 +45,22 @@ async def fetch_page(
     *,
     sort: str,
     columns: Mapping[str, sa.ColumnElement[Any]] | sa.ColumnCollection[Any, Any],
-    tie: sa.ColumnElement[Any],
+    tie: sa.Column[Any],
 ) -> tuple[list[Row], int]:
     """The page's rows and the total.
 
     sort: a name of `columns`, `-` before it for descending; tie: a unique column, so that no row is on two pages.
+    A table that only lends its columns is joined from outside (isouter): the server then sorts and counts before it joins.
     """
     total = await _count(connection, query)
     column = columns[sort.removeprefix("-")]
     order = (column.desc(), tie.desc()) if sort.startswith("-") else (column.asc(), tie.asc())
-    rows = await connection.execute(
-        query.order_by(*order).limit(listing.size).offset((listing.page - 1) * listing.size)
-    )
-    return [as_row(row) for row in rows.mappings()], total
+    ordered = query.order_by(*order)
+    page = ordered.limit(listing.size).offset((listing.page - 1) * listing.size)
+    if len(tie.table.primary_key.columns) == 1:  # the ids first: nothing that is wide or joined is sorted or skipped
+        ids = (await connection.execute(page.with_only_columns(tie, maintain_column_froms=True))).scalars().all()
+        page = ordered.where(tie.in_(ids))
+    return await fetch_rows(connection, page), total
 
 
 class RowStream:
@@ -101,7 +104,7 @@ class RowStream:
 
 
 async def _count(connection: AsyncConnection, query: sa.Select[Any]) -> int:
-    counted = sa.select(sa.func.count()).select_from(query.order_by(None).subquery())
+    counted = query.order_by(None).with_only_columns(sa.func.count(), maintain_column_froms=True)
     return int((await connection.execute(counted)).scalar_one())
 
 

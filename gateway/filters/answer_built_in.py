@@ -66,7 +66,8 @@ class AnswerBuiltIn:
         minute_limit = self._default_minute_limit if app.minute_limit is None else app.minute_limit
         quotas = [_day(app.daily_limit, use, now), _minute(minute_limit, use, now)]
         limited = sorted(name for name, grant in app.grants.items() if _is_limited(grant))[:MAX_GRANTS]
-        for name, use in zip(limited, await self._quota.used_at(app.app_key, limited), strict=True):
+        uses = await self._quota.used_at([(app.app_key, name) for name in limited])
+        for name, use in zip(limited, uses, strict=True):
             grant = app.grants[name]
             if grant.daily_limit is not None:
                 quotas.append({"api_name": name, **_day(grant.daily_limit, use, now)})

@@ -87,8 +87,8 @@ class MemoryQuotaCounter:
     async def used(self, app_keys: Sequence[str]) -> Sequence[QuotaUse]:
         return self._read([(app_key,) for app_key in app_keys])
 
-    async def used_at(self, app_key: str, api_names: Sequence[str]) -> Sequence[QuotaUse]:
-        return self._read([(app_key, api_name) for api_name in api_names])
+    async def used_at(self, grants: Sequence[tuple[str, str]]) -> Sequence[QuotaUse]:
+        return self._read(grants)
 
     async def used_of(self, api_names: Sequence[str]) -> Sequence[QuotaUse]:
         return self._read([("", "", api_name) for api_name in api_names])

@@ -82,8 +82,8 @@ class RedisQuotaCounter:
     async def used(self, app_keys: Sequence[str]) -> Sequence[QuotaUse]:
         return await self._read([APP_QUOTA_PREFIX + app_key for app_key in app_keys])
 
-    async def used_at(self, app_key: str, api_names: Sequence[str]) -> Sequence[QuotaUse]:
-        return await self._read([f"{GRANT_QUOTA_PREFIX}{app_key}:{api_name}" for api_name in api_names])
+    async def used_at(self, grants: Sequence[tuple[str, str]]) -> Sequence[QuotaUse]:
+        return await self._read([f"{GRANT_QUOTA_PREFIX}{app_key}:{api_name}" for app_key, api_name in grants])
 
     async def used_of(self, api_names: Sequence[str]) -> Sequence[QuotaUse]:
         return await self._read([API_QUOTA_PREFIX + api_name for api_name in api_names])

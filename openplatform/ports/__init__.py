@@ -96,8 +96,8 @@ class QuotaCounter(Protocol):
     async def used(self, app_keys: Sequence[str]) -> Sequence[QuotaUse]:
         """Each app's use now, in the order asked."""
 
-    async def used_at(self, app_key: str, api_names: Sequence[str]) -> Sequence[QuotaUse]:
-        """The app's use of each API now, in the order asked; counted for granted APIs with limits of their own only."""
+    async def used_at(self, grants: Sequence[tuple[str, str]]) -> Sequence[QuotaUse]:
+        """By (app_key, API name): the app's use of the API now, in the order asked; counted for grants with limits of their own only."""
 
     async def used_of(self, api_names: Sequence[str]) -> Sequence[QuotaUse]:
         """Each API's use over all apps now, in the order asked; counted for APIs with limits of their own only."""

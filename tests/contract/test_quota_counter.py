@@ -135,9 +135,9 @@ async def test_what_an_app_used_of_an_api(quota: QuotaCounter) -> None:
     for _ in range(3):
         await quota.admit(ask("one", "open.a.get", grant_daily_limit=9))
     await quota.admit(ask("two", "open.a.get", grant_minute_limit=9))
-    uses = await quota.used_at("one", ["open.b.get", "open.a.get"])
-    assert [(use.day_used, use.minute_used) for use in uses] == [(0, 0), (3, 3)]
-    assert list(await quota.used_at("one", [])) == []
+    uses = await quota.used_at([("one", "open.b.get"), ("one", "open.a.get"), ("two", "open.a.get")])
+    assert [(use.day_used, use.minute_used) for use in uses] == [(0, 0), (3, 3), (1, 1)]
+    assert list(await quota.used_at([])) == []
 
 
 async def test_an_api_counts_over_all_apps_and_a_grant_does_not(quota: QuotaCounter) -> None:

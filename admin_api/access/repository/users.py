@@ -69,14 +69,17 @@ async def set_roles(connection: AsyncConnection, user_id: int, role_ids: Iterabl
 
 
 async def last_logins(connection: AsyncConnection, emails: Sequence[str]) -> dict[str, datetime]:
-    """address → last successful login."""
-    log = login_log.c
-    query = (
-        sa.select(log.email, sa.func.max(log.create_time).label("last"))
-        .where(log.email.in_(emails), log.outcome == SUCCEEDED)
-        .group_by(log.email)
+    """address → last successful login, of users who have one; found from the newest attempt backwards."""
+    log, u = login_log.c, admin_user.c
+    last = (
+        sa.select(log.create_time)
+        .where(log.email == u.email, log.outcome == SUCCEEDED)
+        .order_by(log.create_time.desc())
+        .limit(1)
+        .scalar_subquery()
     )
-    return {row.email: row.last for row in await connection.execute(query)}
+    query = sa.select(u.email, last.label("last")).where(u.email.in_(emails))
+    return {row.email: row.last for row in await connection.execute(query) if row.last is not None}
 
 
 async def sessions_of(connection: AsyncConnection, user_id: int) -> list[Row]:

@@ -106,12 +106,12 @@ def app_limit_routes(changes: Changes, quota: QuotaCounter, zone: ZoneInfo) -> A
     async def list_grant_limits(listing: Annotated[GrantLimitListing, Query()]) -> Page[GrantLimitView]:
         async with database.read() as connection:
             rows, total = await list_limited_grants(connection, listing)
+        uses: Sequence[QuotaUse | None] = [None] * len(rows)
+        with suppress(PlatformUnavailable):
+            uses = await quota.used_at([(row["app_key"], row["gateway_api_name"]) for row in rows])
         now = changes.now().astimezone(zone)
         items = []
-        for row in rows:
-            use: QuotaUse | None = None
-            with suppress(PlatformUnavailable):
-                (use,) = await quota.used_at(row["app_key"], [row["gateway_api_name"]])
+        for row, use in zip(rows, uses, strict=True):
             gauges = {"day": day_gauge(row["daily_limit"], use, now), "minute": minute_gauge(row["minute_limit"], use)}
             items.append(GrantLimitView.of(row | gauges, zone))
         return Page(items=items, total=total, page=listing.page, size=listing.size)

@@ -14,7 +14,7 @@ from admin_api.tables.shapes import Id, Search
 from openplatform.sql import AsyncConnection, Database
 
 _APPS = sa.select(app_info, customer.c.username.label("customer_name"), customer.c.state.label("customer_state")).join(
-    customer, customer.c.id == app_info.c.cus_id
+    customer, customer.c.id == app_info.c.cus_id, isouter=True
 )
 
 

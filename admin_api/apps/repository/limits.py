@@ -35,8 +35,8 @@ async def list_limited_grants(connection: AsyncConnection, listing: GrantLimitLi
     """The page of grants with a limit of their own, with app_key, app_name and gateway_api_name, and the total."""
     query = (
         sa.select(app_api_grant, app_info.c.app_key, app_info.c.app_name, app_mapping.c.gateway_api_name)
-        .join(app_info, app_info.c.id == _G.app_id)
-        .join(app_mapping, app_mapping.c.id == _G.mapping_id)
+        .join(app_info, app_info.c.id == _G.app_id, isouter=True)
+        .join(app_mapping, app_mapping.c.id == _G.mapping_id, isouter=True)
         .where(sa.or_(_G.daily_limit.is_not(None), _G.minute_limit.is_not(None)))
     )
     if listing.q is not None:
@@ -53,7 +53,9 @@ async def list_limited_grants(connection: AsyncConnection, listing: GrantLimitLi
 async def list_networks(connection: AsyncConnection, listing: NetworkListing) -> tuple[list[Row], int]:
     """The page of networks that apps may call from, with app_key and app_name, and the total."""
     n = app_ip_allow.c
-    query = sa.select(app_ip_allow, app_info.c.app_key, app_info.c.app_name).join(app_info, app_info.c.id == n.app_id)
+    query = sa.select(app_ip_allow, app_info.c.app_key, app_info.c.app_name).join(
+        app_info, app_info.c.id == n.app_id, isouter=True
+    )
     if listing.q is not None:
         query = query.where(contains(listing.q, app_info.c.app_name, app_info.c.app_key, n.cidr))
     columns = {"app_id": n.app_id, "cidr": n.cidr}

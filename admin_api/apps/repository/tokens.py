@@ -16,7 +16,9 @@ from openplatform.sql import AsyncConnection, Database
 TokenState = Literal["live", "expired", "revoked"]
 
 _T = user_token.c
-_TOKENS = sa.select(user_token, app_info.c.app_key, app_info.c.app_name).join(app_info, app_info.c.id == _T.app_id)
+_TOKENS = sa.select(user_token, app_info.c.app_key, app_info.c.app_name).join(
+    app_info, app_info.c.id == _T.app_id, isouter=True
+)
 
 
 class TokenFilter(Filter):

@@ -15,10 +15,10 @@ from admin_api.tables.shapes import Id, Moment
 from openplatform.sql import AsyncConnection, Database
 
 _RECHARGES = sa.select(recharge, customer.c.username.label("customer_name")).join(
-    customer, customer.c.id == recharge.c.cus_id
+    customer, customer.c.id == recharge.c.cus_id, isouter=True
 )
 _LEDGER = sa.select(balance_ledger, customer.c.username.label("customer_name")).join(
-    customer, customer.c.id == balance_ledger.c.cus_id
+    customer, customer.c.id == balance_ledger.c.cus_id, isouter=True
 )
 
 

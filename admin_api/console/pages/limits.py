@@ -94,12 +94,9 @@ def limit_pages(parts: Parts) -> APIRouter:
     @router.get("/limits/grants", openapi_extra=needs("gw:limit:list"))
     async def of_grants(request: Request) -> Response:
         state, rows = await listed(request, "grants", GrantLimitListing, list_limited_grants)
-        uses: list[QuotaUse | None] = []
-        for row in rows:
-            use: QuotaUse | None = None
-            with suppress(PlatformUnavailable):
-                (use,) = await quota.used_at(row["app_key"], [row["gateway_api_name"]])
-            uses.append(use)
+        uses: Sequence[QuotaUse | None] = [None] * len(rows)
+        with suppress(PlatformUnavailable):
+            uses = await quota.used_at([(row["app_key"], row["gateway_api_name"]) for row in rows])
         shown = gauged(rows, uses, "daily_limit", "minute_limit")
         return await console.page(request, "limits/grants.html", tab="grants", state=state, rows=shown)
 

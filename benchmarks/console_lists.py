@@ -1,0 +1,179 @@
+"""`python -m benchmarks.console_lists`: how quickly lists of console and JSON API come at 10,000 apps, and what a page weighs."""
+
+import gzip
+import http.client
+import os
+import re
+import tempfile
+import time
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from statistics import quantiles
+from typing import Annotated, get_args
+from urllib.parse import urlencode
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from admin_api.access.repository.logs import AuditListing, LoginListing
+from admin_api.access.repository.roles import RoleListing
+from admin_api.access.repository.users import UserListing
+from admin_api.apis.repository import MappingListing, ParamListing
+from admin_api.apps.repository.apps import AppListing
+from admin_api.apps.repository.customers import CustomerListing
+from admin_api.apps.repository.grants import GrantListing
+from admin_api.apps.repository.limits import GrantLimitListing, NetworkListing
+from admin_api.apps.repository.tokens import TokenListing
+from admin_api.billing.repository.recharges import RechargeListing
+from admin_api.tables.listing import Listing
+from benchmarks import machine, profile
+from benchmarks.console_world import Admin, start_admin
+from benchmarks.profiled import START
+from tests.servers.pool import ServerPool
+
+console = Console(highlight=False, width=140)
+SIZES = (20, 100)
+
+
+@dataclass(frozen=True)
+class Questions:
+    """A list: its page and its twin of the JSON API ("" = none), how it sorts, what narrows it, and how many pages of 100 it has."""
+
+    page: str
+    twin: str
+    model: type[Listing]
+    search: dict[str, str]
+    pages: int = 1
+
+    def urls(self, path: str) -> list[str]:
+        """Both sizes: sorted by each column either way, with the search, and the last full page."""
+        sorts = get_args(self.model.model_fields["sort"].annotation) if "sort" in self.model.model_fields else ()
+        asked: list[dict[str, str | int]] = [{}, *({"sort": sort} for sort in sorts), dict(self.search)]
+        asked += [{"page": self.pages}] if self.pages > 1 else []
+        return [f"{path}?{urlencode({'size': size, **query})}" for query, size in product(asked, SIZES)]
+
+
+LISTS = (
+    Questions("/apps", "/apps", AppListing, {"q": "云帆 77"}, 100),
+    Questions("/mappings", "/mappings", MappingListing, {"q": "number77"}, 10),
+    Questions("/tokens", "/tokens", TokenListing, {"state": "live", "app_key": "23000077"}, 1000),
+    Questions("/customers", "/customers", CustomerListing, {"q": "云帆7"}, 10),
+    Questions("/recharges", "/recharges", RechargeListing, {"state": "1"}, 100),
+    Questions("/limits", "/limits/apps", AppListing, {"q": "云帆 77"}, 100),
+    Questions("/limits/apis", "/limits/apis", MappingListing, {"q": "number77"}, 10),
+    Questions("/limits/grants", "/limits/grants", GrantLimitListing, {"q": "number77"}, 160),
+    Questions("/limits/networks", "/limits/networks", NetworkListing, {"q": "10.77"}, 100),
+    Questions("/apps/77/grants", "/apps/77/grants", GrantListing, {}),
+    Questions("/sysparams", "/sysparams", ParamListing, {}),
+    Questions("/sys/users", "/users", UserListing, {"q": "op77"}, 3),
+    Questions("/sys/roles", "/roles", RoleListing, {}),
+    Questions("/sys/audit", "/audit", AuditListing, {"who": "op77"}, 1000),
+    Questions("/sys/logins", "/logins", LoginListing, {"email": "op77"}, 1000),
+)
+
+
+@dataclass
+class Measured:
+    """ms: URL → times of its answers; weight: bytes of the heaviest answer as gzip makes it."""
+
+    path: str
+    ms: dict[str, list[float]] = field(default_factory=dict)
+    cpu_ms: float = 0.0
+    store_cpu_ms: float = 0.0
+    weight: int = 0
+
+    def worst(self) -> tuple[float, str]:
+        """p95 of the URL that takes longest."""
+        return max((_cut(times, 95), url) for url, times in self.ms.items())
+
+    def p50(self) -> float:
+        return _cut([ms for times in self.ms.values() for ms in times], 50)
+
+
+def _cut(times: list[float], percent: int) -> float:
+    return quantiles(times, n=100, method="inclusive")[percent - 1]
+
+
+class Reader:
+    """Asks over one connection, as a browser does."""
+
+    def __init__(self, admin: Admin, token: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", admin.port, timeout=60)
+        self._headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip", "Accept-Language": "zh-CN"}
+
+    def get(self, path: str) -> bytes:
+        """The body as it was sent. Ends the program for anything but 200: its time would say nothing."""
+        self._connection.request("GET", path, headers=self._headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"{path}: {answer.status} {body[:500]!r}")
+        return body
+
+    def measure(self, path: str, urls: list[str], rounds: int, pid: int, store_pid: int) -> Measured:
+        found = Measured(path, {url: [] for url in urls})
+        for url in urls:
+            body = self.get(url)
+            found.weight = max(found.weight, len(body if body[:2] == b"\x1f\x8b" else gzip.compress(body, 6)))
+        before, store_before = machine.used_by(pid), machine.used_by(store_pid)
+        for _, url in product(range(rounds), urls):
+            began = time.perf_counter()
+            self.get(url)
+            found.ms[url].append((time.perf_counter() - began) * 1000)
+        asked = rounds * len(urls)
+        found.cpu_ms = (machine.used_by(pid).cpu_us - before.cpu_us) / asked / 1000
+        found.store_cpu_ms = (machine.used_by(store_pid).cpu_us - store_before.cpu_us) / asked / 1000
+        return found
+
+    def assets(self, path: str) -> int:
+        """Bytes of the styles, scripts and icons that the page loads, gzipped; charts are promised apart."""
+        body = self.get(path)
+        page = (gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body).decode()
+        files = {url.partition("#")[0] for url in re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)}
+        return sum(len(self.get(file)) for file in files if "chart" not in file)
+
+
+def main(
+    rounds: Annotated[int, typer.Option(help="How often each URL is asked.", min=2, max=500)] = 20,
+    only: Annotated[str, typer.Option(help="Lists whose path has this in it.")] = "",
+    profiled: Annotated[bool, typer.Option("--profile", help="Instead: where the time of a list goes.")] = False,
+) -> None:
+    """Fills a MariaDB, starts admin_api over it, and asks every list: both sizes, each order, a search, the last page.
+
+    p50 is over all URLs of a list, p95 that of its slowest URL, CPU the mean per answer.
+    """
+    pool = ServerPool()
+    profile_to = Path(tempfile.gettempdir()) / f"pailou-admin-{os.getpid()}.collapsed" if profiled else None
+    try:
+        admin, mariadb = start_admin(pool, profile_to=profile_to)
+        reader = Reader(admin, admin.sign_in())
+        if profile_to is not None:
+            os.kill(admin.pid, START)
+        assets = reader.assets("/apps")
+        table = Table(title=f"lists of admin_api, {machine.name()}", title_justify="left")
+        for heading in ("list", "p50 ms", "p95 ms", "slowest", "CPU ms", "MariaDB CPU ms", "kB gzipped"):
+            table.add_column(heading, justify="left" if heading in ("list", "slowest") else "right")
+        for asked in LISTS:
+            for path in (asked.page, f"/api/v1{asked.twin}"):
+                if only not in asked.page:
+                    continue
+                found = reader.measure(path, asked.urls(path), rounds, admin.pid, mariadb.pid)
+                worst, url = found.worst()
+                weight = found.weight + (0 if path.startswith("/api") else assets)
+                table.add_row(
+                    path, f"{found.p50():.0f}", f"{worst:.0f}", url.partition("?")[2], f"{found.cpu_ms:.0f}",
+                    f"{found.store_cpu_ms:.0f}", f"{weight / 1000:.0f}",
+                )  # fmt: skip
+        console.print(table)
+        console.print(f"of a page's weight {assets / 1000:.0f} kB are styles, scripts and icons, which a browser keeps")
+        if profile_to is not None:
+            admin.stop()
+            profile.show(profile.read(profile_to), 100.0, console)
+    finally:
+        pool.close()
+
+
+if __name__ == "__main__":
+    typer.run(main)
