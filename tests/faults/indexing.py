@@ -17,6 +17,7 @@ import httpx
 from openplatform.adapters.backends import open_log_publisher
 from openplatform.errors import PlatformUnavailable
 from openplatform.ports import CallLogPublisher
+from openplatform.sql import upgrade
 from tests.faults.store_proxy import StoreProxy, proxy_before_store
 from tests.faults.times import RATE, Times, times
 from tests.gateway_world import INTERNAL_KEY
@@ -67,6 +68,29 @@ class IndexingWorld:
             **environ,
         }
         return serve("indexer", free_port(), settings, self.folder)
+
+    @asynccontextmanager
+    async def monitor(self, indexer: Running, *, every_s: int) -> AsyncIterator[Running]:
+        """A process that judges what this indexer says; its mails go to `mails` in the folder."""
+        database_url = f"sqlite+aiosqlite:///{self.folder}/monitor.db"
+        await asyncio.to_thread(upgrade, database_url, "monitor")
+        settings = {
+            "PAILOU_MONITOR_DATABASE_URL": database_url,
+            "PAILOU_REDIS_URL": self.redis_url,
+            "PAILOU_INTERNAL_KEYS": INTERNAL_KEY,
+            "PAILOU_MAILER_URL": f"outbox://{self.mails}",
+            "PAILOU_MAIL_FROM": "alerts@pailou.example",
+            "PAILOU_ALERT_RECIPIENTS": "ops@pailou.example",
+            "PAILOU_MONITOR_EVERY_S": str(every_s),
+            "PAILOU_INDEXER_ADDRESSES": f"127.0.0.1:{indexer.port}",
+        }
+        async with serve("monitor", free_port(), settings, self.folder) as monitor:
+            yield monitor
+
+    @property
+    def mails(self) -> Path:
+        """Where alert mails arrive."""
+        return self.folder / "mails"
 
     async def publish(self, sent: Sent, records: Sequence[dict[str, Any]]) -> None:
         """One batch, again until it is confirmed."""
@@ -138,9 +162,9 @@ class IndexingWorld:
         headers = {"X-Internal-Key": INTERNAL_KEY}
         return await self.http.request(method, indexer.url + path, headers=headers, **options)
 
-    async def metric(self, indexer: Running, name: str, **labels: str) -> float:
+    async def metric(self, of: Running, name: str, **labels: str) -> float:
         """One figure of /metrics, summed over what else it is labelled with; 0 when it is not there."""
-        text = (await self.http.get(f"{indexer.url}/metrics")).text
+        text = (await self.http.get(f"{of.url}/metrics")).text
         samples = re.findall(rf"^{name}(\{{.*\}})? (\S+)$", text, re.MULTILINE)
         wanted = [f'{key}="{value}"' for key, value in labels.items()]
         return sum(float(value) for labelled, value in samples if all(want in labelled for want in wanted))

@@ -29,24 +29,25 @@ from tests.serving import serving
 KEY = "key-of-the-fault-tests"
 RECIPIENTS = ("ops@pailou.example", "boss@pailou.example")
 WINDOW_S = 10
-CYCLE_S = 8
+CYCLE = 8
 PATIENCE_S = 60.0
 """For conditions that hold within a few seconds; a busy machine fails nothing."""
 
 
-def is_slow(ended_s: int) -> bool:
-    """Three seconds of each eight: an alert and a recovery in each."""
-    return ended_s % CYCLE_S < 3
+def is_slow(window: int) -> bool:
+    """Three windows of each eight: an alert and a recovery in each."""
+    return window % CYCLE < 3
 
 
 @dataclass
 class Logs:
-    """Plays log_indexer for one monitor. windows: ends of the windows it was asked for, s; `hold`: who asks waits for `release`."""
+    """Plays log_indexer for one monitor. is_due: end of a window, s → its calls are too slow;
+    windows: ends of the windows it was asked for, s; `hold`: who asks waits for `release`."""
 
+    is_due: Callable[[int], bool]
     windows: list[int] = field(default_factory=list)
     held: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event | None = None
-    is_due: Callable[[int], bool] = is_slow
     begins: bool = False
 
     def hold(self) -> None:
@@ -112,7 +113,7 @@ class MonitorWorld:
 
     async def start(self) -> One:
         """One more monitor."""
-        logs = Logs()
+        logs = Logs(is_due=lambda ended_s: is_slow(ended_s // self.every_s))
         port = await self._stack.enter_async_context(serving(logs.app()))
         environ = {
             "PAILOU_MONITOR_DATABASE_URL": self.database_url,

@@ -50,7 +50,7 @@ ROWS: Mapping[str, tuple[str, str]] = {
     "P3": ("secret rotated under load", "old and new both good while both live: no error of signature"),
     "Q6": ("poison in the log queue: bad JSON, 2 MB, a wrong type", "dead letters with reasons after one delivery; their mates indexed"),
     "Q7": ("indexer cannot store for longer than the broker waits", "batches given back in time; lost 0, documents twice 0"),
-    "E1": ("Elasticsearch refuses connections", "the queue holds, search says busy, the lag shows; lost 0; catches up"),
+    "E1": ("Elasticsearch refuses connections", "the queue holds, search says busy, a monitor is blind in a minute; lost 0; catches up"),
     "E2": ("some shards away: 503 for some records", "only these are sent again; lost 0, documents twice 0"),
     "E3": ("the mapping refuses k of n records", "k dead letters with the reason, the rest indexed; indexed by a replay once mended"),
     "E4": ("429 for requests, for records", "asked less and less often; lost 0"),

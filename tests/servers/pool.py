@@ -59,12 +59,14 @@ class ServerPool:
         assert isinstance(server, RabbitMQ)
         return server.control
 
-    def make(self, kind: type[S]) -> S:
-        """A server of one's own, not started yet: for tests that stop, kill or pause it."""
-        number = sum(isinstance(server, kind) for server in self._all)
-        folder = self.folder / f"{number}"
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)
+    def make(self, kind: type[S], folder: Path | None = None) -> S:
+        """A server of one's own, not started yet: for tests that stop, kill or pause it. folder: that exists and stays; None = one
+        of the run's."""
+        if folder is None:
+            number = sum(isinstance(server, kind) for server in self._all)
+            folder = self.folder / f"{number}"
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)
         server = kind(folder, self._the_keeper())
         self._all.append(server)
         return server
