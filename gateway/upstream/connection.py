@@ -7,6 +7,7 @@ from typing import Protocol
 import httptools
 
 from gateway.known_heads import KnownHeads
+from gateway.turn_end import TurnEnd
 from gateway.upstream.answer import Said, UpstreamAnswer, UpstreamBounds
 from gateway.upstream.failures import AnswerUnreadable, AttemptFailed, AttemptLate, ConnectionBroke
 
@@ -27,6 +28,7 @@ class ConnectionOwner(Protocol):
 
     bounds: UpstreamBounds
     heads: KnownHeads[Said]
+    turn_end: TurnEnd
 
     def give_back(self, connection: "Connection") -> None:
         """The answer is complete and the connection may carry another request."""
@@ -62,6 +64,7 @@ class Connection(asyncio.Protocol):
         "_timer",
         "_timer_at",
         "_transport",
+        "_turn_end",
         "_type",
         "_waiter",
         "_was_used",
@@ -74,6 +77,7 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._bounds = owner.bounds
         self._heads = owner.heads
+        self._turn_end = owner.turn_end
         self._loop = loop
         self._transport: asyncio.Transport
         self.is_closing: Callable[[], bool]
@@ -103,10 +107,11 @@ class Connection(asyncio.Protocol):
     def exchange(self, request: bytes, deadline: float) -> asyncio.Future[UpstreamAnswer]:
         """Sends a whole request; the future gives its answer, or raises an AttemptFailed.
 
-        deadline: loop time. AttemptLate leaves the exchange open; its successor is to be awaited or abandoned.
+        It leaves when this turn of the loop ends: requests in a row find the other side awake. deadline: loop time. AttemptLate
+        leaves the exchange open; its successor is to be awaited or abandoned.
         """
         self._wire_bytes = 0
-        self._transport.write(request)
+        self._turn_end.write(self._transport, request)
         self._deadline = deadline
         if self._timer is None or self._timer_at > deadline:
             self._set_timer(deadline)

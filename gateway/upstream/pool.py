@@ -5,6 +5,7 @@ import logging
 from contextlib import suppress
 
 from gateway.known_heads import KnownHeads
+from gateway.turn_end import TurnEnd
 from gateway.upstream.answer import Said, UpstreamBounds
 from gateway.upstream.connection import Connection
 from gateway.upstream.dialling import DialRules
@@ -31,6 +32,7 @@ class ConnectionPool:
     ) -> None:
         self.bounds = bounds
         self.heads: KnownHeads[Said] = KnownHeads(_MAX_HEADS)
+        self.turn_end = TurnEnd(loop)
         self._host = host
         self._port = port
         self._loop = loop

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
+from msgspec.structs import force_setattr
 from redis.exceptions import NoScriptError
 
 from openplatform.adapters.quota_redis_script import RULES, SCRIPT, SCRIPT_SHA, UNKNOWN_BALANCE
@@ -68,15 +69,16 @@ class RedisQuotaCounter:
         self._days = _Days(zone)
         self._waiting: list[_Waiting] = []
         self._sender: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop
         self._resting_until = 0.0
 
     def admit(self, request: QuotaRequest, reservation: Reservation | None = None) -> "asyncio.Future[QuotaVerdict]":
         """Queues the call; the verdict comes with the next script. Fails with PlatformUnavailable when Redis does not answer."""
-        loop = asyncio.get_running_loop()
-        verdict: asyncio.Future[QuotaVerdict] = loop.create_future()
+        if self._sender is None:  # get_running_loop() asks the kernel for the process's number: once a batch is enough
+            self._loop = asyncio.get_running_loop()
+            self._sender = self._loop.create_task(self._send_all())
+        verdict: asyncio.Future[QuotaVerdict] = self._loop.create_future()
         self._waiting.append((request, reservation, verdict))
-        if self._sender is None:
-            self._sender = loop.create_task(self._send_all())
         return verdict
 
     async def used(self, app_keys: Sequence[str]) -> Sequence[QuotaUse]:
@@ -195,26 +197,37 @@ def question(batch: list[_Waiting], days: list[tuple[int, int, str]]) -> tuple[l
     return keys, body
 
 
-_NONE = (None,) * 5
+_Memo = tuple[str, str, str, tuple[int, ...]]
 
 
 def _rules(r: QuotaRequest, counters: dict[str, int], apis: dict[str, int]) -> list[int]:
     # With 20,000 apps in turn nearly every call comes here: it is written for speed.
-    app_key, api_name, day, minute = r.app_key, r.api_name, r.daily_limit, r.minute_limit
-    app = counters.setdefault(APP_QUOTA_PREFIX + app_key, len(counters) + 1)
-    name = apis.setdefault(api_name, len(apis) + 1)
-    rules = [app, name, -1 if day is None else day, -1 if minute is None else minute]
-    limits = (r.api_second_limit, r.api_minute_limit, r.api_daily_limit, r.grant_daily_limit, r.grant_minute_limit)
-    if limits == _NONE:
-        return rules
-    a_second, a_minute, a_day, g_day, g_minute = [-1 if limit is None else limit for limit in limits]
-    api = grant = 0
-    if limits[:3] != _NONE[:3]:
-        api = counters.setdefault(API_QUOTA_PREFIX + api_name, len(counters) + 1)
-    if limits[3:] != _NONE[3:]:
-        grant = counters.setdefault(f"{GRANT_QUOTA_PREFIX}{app_key}:{api_name}", len(counters) + 1)
-    rules += (api, a_second, a_minute, a_day, grant, g_day, g_minute)
+    app, api, grant, limits = r.memo or _memo(r)
+    rules = [counters.setdefault(app, len(counters) + 1), apis.setdefault(r.api_name, len(apis) + 1), *limits]
+    if len(limits) > 2:
+        if api:
+            rules[4] = counters.setdefault(api, len(counters) + 1)
+        if grant:
+            rules[8] = counters.setdefault(grant, len(counters) + 1)
     return rules
+
+
+def _memo(r: QuotaRequest) -> _Memo:
+    """Names of the counters, "" for one that is not needed, and the kind's limits, 0 where a counter's number goes."""
+    app = APP_QUOTA_PREFIX + r.app_key
+    api = API_QUOTA_PREFIX + r.api_name if r.counts_api else ""
+    grant = f"{GRANT_QUOTA_PREFIX}{r.app_key}:{r.api_name}" if r.counts_grant else ""
+    day, minute, *more = [
+        -1 if limit is None else limit
+        for limit in (
+            r.daily_limit, r.minute_limit, r.api_second_limit, r.api_minute_limit, r.api_daily_limit, r.grant_daily_limit,
+            r.grant_minute_limit,
+        )
+    ]  # fmt: skip
+    limits = (day, minute, 0, *more[:3], 0, *more[3:]) if api or grant else (day, minute)
+    memo = (app, api, grant, limits)
+    force_setattr(r, "memo", memo)
+    return memo
 
 
 class _Days:

@@ -16,6 +16,8 @@ from openplatform.protocol.xml_writer import declaration, element, open_tag
 JSON_TYPE = b"application/json;charset=UTF-8"
 XML_TYPE = b"text/xml;charset=UTF-8"
 
+# Checks the grammar and makes nothing of it: a quarter of what building the objects costs. It takes any bytes inside strings.
+_any = msgspec.json.Decoder(msgspec.Raw)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _array = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -47,7 +49,8 @@ def render_success(
     # The usual small answer: checked, and joined into its envelope byte by byte.
     if b"\\u" in body:
         body = _without_escapes(body)
-    if not isinstance(orjson.loads(body), dict):
+    _any.decode(body)
+    if body.lstrip()[:1] != b"{" or not (body.isascii() or body.decode()):
         raise ValueError("not a JSON object")
     if b'"request_id"' in body or (b"[" in body and not simplify):
         body = _reshape(body, list_items, wrap=not simplify, top=True)

@@ -1,6 +1,6 @@
 """Limits and money: what a call asks admission for, and what it costs."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from openplatform.records.record import Record
 
@@ -22,7 +22,8 @@ class Charge(Record, frozen=True, kw_only=True):
 
 
 class QuotaRequest(Record, frozen=True, kw_only=True):
-    """The rules that calls of one app to one API ask admission by; calls may share it. A limit of None is not checked.
+    """The rules that calls of one app to one API ask admission by; calls may share it. A limit of None is not checked. memo: what a
+    store keeps with it.
 
     daily_limit, minute_limit: the app's; api_*: the API's over all apps; grant_*: this app's at this API. A day is one of the
     platform's zone, a minute any 60 s, a second one of the clock's. Calls are counted for an API, or for an app at an API, only
@@ -38,6 +39,7 @@ class QuotaRequest(Record, frozen=True, kw_only=True):
     api_daily_limit: int | None = None
     grant_daily_limit: int | None = None
     grant_minute_limit: int | None = None
+    memo: Any = None
 
     @property
     def counts_api(self) -> bool:

@@ -119,8 +119,7 @@ async def test_400_callers_4_processes(
     assert MINUTE_LIMIT - lost < len(by_minute) <= 2 * MINUTE_LIMIT
     assert minute_used.minute_used <= MINUTE_LIMIT
     by_day = len(crowd.accepted["by-day"])
-    assert day_used.day_used == DAY_LIMIT
-    assert DAY_LIMIT - crowd.busy["by-day"] <= by_day <= DAY_LIMIT
+    assert DAY_LIMIT - crowd.busy["by-day"] <= by_day <= day_used.day_used <= DAY_LIMIT
     accepted = len(by_minute) + by_day
     assert list(ranking) == ["open.echo.get"]
     assert accepted <= ranking["open.echo.get"] <= accepted + sum(crowd.busy.values())
