@@ -15,7 +15,7 @@ class Call:
 
     __slots__ = (
         "accepts_gzip", "answer", "app", "as_json", "attempts", "body", "breaker_is_open", "cached", "content_type", "error",
-        "fallback", "flight", "given_up", "grant", "guarded_s", "headers", "http_method", "params", "query", "received_at",
+        "fallback", "flight", "given_up", "grant", "guarded_s", "head", "headers", "http_method", "params", "query", "received_at",
         "remote_ip", "request_id", "route", "service_body", "service_ms", "shows_stamps", "signed_body", "simplify", "stale_body",
         "stamps", "started", "status", "too_large", "trace", "vender_id", "verdict",
     )  # fmt: skip
@@ -82,10 +82,16 @@ class Call:
         # the runner: given_up = nobody waits for an answer any more
         self.error: OpenPlatformError | None = None
         self.given_up = False
-        # RenderAnswer or RenderError, then FinishAnswer
+        # RenderAnswer or RenderError, then FinishAnswer; head: the answer's header lines, each with its line end; headers: more
         self.answer = b""
+        self.head = b""
         self.status = 200
         self.headers: list[tuple[bytes, bytes]] = []
+
+    def all_headers(self) -> list[tuple[bytes, bytes]]:
+        """The answer's headers as pairs."""
+        lines = (line.partition(b": ") for line in self.head.split(b"\r\n")[:-1])
+        return [(name, value) for name, _, value in lines] + self.headers
 
     @property
     def has_failed(self) -> bool:

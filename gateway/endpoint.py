@@ -161,7 +161,7 @@ class GatewayEndpoint:
             call = batch = self._new(Batch, head, body, client, too_large=too_large)
             batch.separator = head.separator
             await self._run_batch(batch)
-        headers = call.headers
+        headers = call.all_headers()
         if too_large:
             headers.append((b"connection", b"close"))  # what is left of the body is not read
         await send({"type": "http.response.start", "status": call.status, "headers": headers})

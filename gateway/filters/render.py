@@ -12,9 +12,11 @@ GZIP_FROM_BYTES = 1400
 GZIP_LEVEL = 1
 """Level 6 costs three times the CPU for a tenth fewer bytes on JSON."""
 
-_JSON_HEADERS = ((b"content-type", JSON_TYPE), (b"x-content-type-options", b"nosniff"))
-_XML_HEADERS = ((b"content-type", XML_TYPE),)
-_BATCH_HEADERS = ((b"content-type", b"text/plain;charset=UTF-8"), (b"x-content-type-options", b"nosniff"))
+# Filled in at once: four headers as pairs, joined later, cost three times as much.
+_ENDING = b"\r\nx-request-id: %b\r\ncontent-length: %d\r\n"
+_JSON_HEAD = b"content-type: " + JSON_TYPE + b"\r\nx-content-type-options: nosniff" + _ENDING
+_XML_HEAD = b"content-type: " + XML_TYPE + _ENDING
+_BATCH_HEAD = b"content-type: text/plain;charset=UTF-8\r\nx-content-type-options: nosniff" + _ENDING
 
 
 class RenderAnswer:
@@ -60,15 +62,12 @@ class FinishAnswer:
     """Headers of every answer; gzip only when Accept-Encoding asks for it."""
 
     def __call__(self, call: Call) -> None:
-        headers = call.headers
-        if call.carries and call.error is None:
-            headers += _BATCH_HEADERS
-        else:
-            headers += _JSON_HEADERS if call.as_json else _XML_HEADERS
-        headers.append((b"x-request-id", call.request_id.encode()))
         if call.accepts_gzip:
-            headers.append((b"vary", b"accept-encoding"))
+            call.headers.append((b"vary", b"accept-encoding"))
             if len(call.answer) >= GZIP_FROM_BYTES:
                 call.answer = gzip.compress(call.answer, GZIP_LEVEL, mtime=0)
-                headers.append((b"content-encoding", b"gzip"))
-        headers.append((b"content-length", b"%d" % len(call.answer)))
+                call.headers.append((b"content-encoding", b"gzip"))
+        head = _JSON_HEAD if call.as_json else _XML_HEAD
+        if call.carries and call.error is None:
+            head = _BATCH_HEAD
+        call.head = head % (call.request_id.encode(), len(call.answer))

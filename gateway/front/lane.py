@@ -14,9 +14,10 @@ LANE = "lane"
 
 class LaneCall(Protocol):
     """A request on the lane; once it has run, status, headers and body of its answer. Headers with content-length, and with nothing
-    about the connection or transfer."""
+    about the connection or transfer. head: lines, each with its line end; headers: more of them, as pairs."""
 
     status: int
+    head: bytes
     headers: Headers
     answer: bytes
 
@@ -42,13 +43,16 @@ class Lane(Protocol):
 
 def render(call: LaneCall, head: Head, default_head: bytes, is_last: bool) -> tuple[bytes, bool]:
     """The answer's bytes, and whether the connection stays open after it. head: the request's; default_head: lines of every answer;
-    is_last: the connection ends with it. Raises RuntimeError when a header holds a line break: an answer must not say a second one.
+    is_last: the connection ends with it. Raises RuntimeError when one of `headers` holds a line break: an answer must not say a
+    second one.
     """
-    headers = call.headers
-    lines = b"\r\n".join([b": ".join(header) for header in headers])
-    if lines.count(b"\n") >= len(headers) or lines.count(b"\r") >= len(headers):
-        raise RuntimeError("a header of the answer holds a line break")
+    lines, headers = call.head, call.headers
+    if headers:
+        more = b"".join([b"%b: %b\r\n" % header for header in headers])
+        if more.count(b"\n") > len(headers) or more.count(b"\r") > len(headers):
+            raise RuntimeError("a header of the answer holds a line break")
+        lines += more
     is_kept = head.keep_alive and not is_last
-    end = b"\r\n\r\n" if is_kept else b"\r\nconnection: close\r\n\r\n"
+    end = b"\r\n" if is_kept else b"connection: close\r\n\r\n"
     body = b"" if head.method == "HEAD" else call.answer
     return b"%b%b%b%b%b" % (STATUS_LINE[call.status], default_head, lines, end, body), is_kept

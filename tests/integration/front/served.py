@@ -82,7 +82,7 @@ class Asked:
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
         call.answer = b"x" * 3_000_000 if b"large" in request[1] else b"%d lane %b" % (number, request[3][:20])
-        call.headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(call.answer))]
+        call.head = b"content-type: text/plain\r\ncontent-length: %d\r\n" % len(call.answer)
         if b"inject" in request[1]:
             call.headers.append((b"x", b"a\r\ny: b"))
 
@@ -93,6 +93,7 @@ class Laned:
     def __init__(self, request: tuple[Any, ...]) -> None:
         self.request = request
         self.status = 200
+        self.head = b""
         self.headers: list[tuple[bytes, bytes]] = []
         self.answer = b""
 

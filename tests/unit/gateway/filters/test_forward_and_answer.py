@@ -105,13 +105,13 @@ def test_finish() -> None:
     """Content type by format, length of what leaves, gzip for callers that take it."""
     call = a_call(as_json=True, answer=b"x" * 5000, accepts_gzip=True)
     FinishAnswer()(call)
-    headers = dict(call.headers)
+    headers = dict(call.all_headers())
     assert gzip.decompress(call.answer) == b"x" * 5000
     assert headers[b"content-encoding"] == b"gzip"
     assert headers[b"content-length"] == b"%d" % len(call.answer)
     call = a_call(answer=b"<x/>")
     FinishAnswer()(call)
-    assert dict(call.headers)[b"content-type"] == b"text/xml;charset=UTF-8"
+    assert dict(call.all_headers())[b"content-type"] == b"text/xml;charset=UTF-8"
     assert call.answer == b"<x/>"
 
 

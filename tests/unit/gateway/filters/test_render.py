@@ -53,7 +53,7 @@ def test_gzip_begins_at_its_bound(length: int, accepts: bool, is_packed: bool) -
     """Only when asked for, and only from the bound on; who may get another form is told that it depends."""
     call = a_call(answer=b"x" * (GZIP_FROM_BYTES + length), accepts_gzip=accepts)
     FinishAnswer()(call)
-    headers = dict(call.headers)
+    headers = dict(call.all_headers())
     assert (b"content-encoding" in headers) == is_packed
     assert (b"vary" in headers) == accepts
     assert int(headers[b"content-length"]) == len(call.answer)
