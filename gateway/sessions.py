@@ -12,7 +12,7 @@ from openplatform.ports import Clock, SessionStore
 from openplatform.records import AccessToken, TokenHash
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32_768)
 def token_hash(token: str) -> TokenHash:
     """What a token is known by everywhere but in the caller's hands: its SHA-256, hex."""
     return TokenHash(hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest())

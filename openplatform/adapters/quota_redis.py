@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -212,6 +213,12 @@ def _rules(r: QuotaRequest, counters: dict[str, int], apis: dict[str, int]) -> l
     return rules
 
 
+@lru_cache(maxsize=1024)
+def _equal_limits(limits: tuple[int, ...]) -> tuple[int, ...]:
+    """The same for all apps that are limited alike: there may be 100,000."""
+    return limits
+
+
 def _memo(r: QuotaRequest) -> _Memo:
     """Names of the counters, "" for one that is not needed, and the kind's limits, 0 where a counter's number goes."""
     app = APP_QUOTA_PREFIX + r.app_key
@@ -225,7 +232,7 @@ def _memo(r: QuotaRequest) -> _Memo:
         )
     ]  # fmt: skip
     limits = (day, minute, 0, *more[:3], 0, *more[3:]) if api or grant else (day, minute)
-    memo = (app, api, grant, limits)
+    memo = (app, api, grant, _equal_limits(limits))
     force_setattr(r, "memo", memo)
     return memo
 
