@@ -37,7 +37,7 @@ from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.quota_memory import MemoryQuotaCounter
 from openplatform.adapters.quota_redis import RedisQuotaCounter
-from openplatform.adapters.redis_client import HOT_PATH_TIMEOUT_S, open_redis
+from openplatform.adapters.redis_client import open_redis
 from openplatform.adapters.redis_wire import RedisWire, can_wire
 from openplatform.adapters.response_cache_redis import RedisResponseCache
 from openplatform.adapters.sessions_redis import RedisSessionStore
@@ -64,11 +64,11 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         hot = await stack.enter_async_context(
-            open_redis(settings.redis_url, embedded, timeout_s=HOT_PATH_TIMEOUT_S, max_connections=32)
+            open_redis(settings.redis_url, embedded, timeout_s=settings.redis_timeout_s, max_connections=32)
         )
         wire = None
         if can_wire(settings.redis_url):
-            wire = RedisWire(settings.redis_url, timeout_s=HOT_PATH_TIMEOUT_S)
+            wire = RedisWire(settings.redis_url, timeout_s=settings.redis_timeout_s)
             stack.callback(wire.close)
         background = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
         directory = RedisServiceDirectory(background, clock)
@@ -101,7 +101,7 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         await stack.enter_async_context(running(charges.run(), name="charges"))
         cache_wire = None
         if wire is not None:
-            cache_wire = RedisWire(settings.redis_url, timeout_s=HOT_PATH_TIMEOUT_S)
+            cache_wire = RedisWire(settings.redis_url, timeout_s=settings.redis_timeout_s)
             stack.callback(cache_wire.close)
         answers = AnswerCache(
             RedisResponseCache(hot, clock, wire=cache_wire),

@@ -49,6 +49,9 @@ class GatewaySettings:
     """Wrong signatures of one app from one address that are told so; more are told to wait. Two a second: no program that works."""
     when_limits_unavailable: Literal["local", "deny"] = "local"
     """Redis down: `local` = each process applies its share of the limits, `deny` = error 10."""
+    redis_timeout_s: float = 0.05
+    """How long a call waits for Redis before it is decided without it: longer than any healthy answer, short enough that a hung Redis
+    does not pile calls up."""
     service_addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """service_id → fixed host:port addresses that win over registered instances."""
     breaker: BreakerRules = field(default_factory=BreakerRules)
@@ -122,6 +125,7 @@ class GatewaySettings:
             default_minute_limit=minute_limit or None,
             failed_signatures_per_minute=env.integer("FAILED_SIGNATURES_PER_MINUTE", 120, low=1),
             when_limits_unavailable="deny" if when_down == "deny" else "local",
+            redis_timeout_s=env.integer("REDIS_TIMEOUT_MS", 50, low=5, high=5000) / 1000,
             service_addresses=_addresses(env.words("SERVICE_ADDRESSES")),
             breaker=BreakerRules(
                 window_s=env.number("BREAKER_WINDOW_S", 10.0, low=1.0, high=300.0),

@@ -16,8 +16,6 @@ from redis.exceptions import RedisError
 from openplatform.adapters.embedded import Embedded
 from openplatform.errors import PLATFORM_UNAVAILABLE, SettingsError
 
-HOT_PATH_TIMEOUT_S = 0.05
-"""On the way of a call: longer than any healthy answer, short enough that a hung Redis does not pile calls up."""
 BACKGROUND_TIMEOUT_S = 2.0
 
 RedisClient = Redis

@@ -187,6 +187,7 @@ async def open_fault_world(
             "PAILOU_SERVICE_ADDRESSES": ",".join(f"{name}=127.0.0.1:{s.port}" for name, s in services.items()),
             "PAILOU_MAX_CONNECTIONS_PER_ADDRESS": "2000",
             "PAILOU_DRAIN_S": "1",
+            "PAILOU_REDIS_TIMEOUT_MS": "50",
             "PAILOU_TIME_ZONE": "Asia/Shanghai",
             **(environ or {}),
         }
