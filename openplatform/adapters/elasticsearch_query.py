@@ -59,8 +59,10 @@ def matching(conditions: LogConditions, analyzer: str) -> dict[str, Any]:
 
 def ended_in(error: str) -> dict[str, Any]:
     """The query of calls that ended in this error, as LogConditions names errors."""
-    if error == "any":
-        return {"bool": {"must_not": [{"term": {"errorCode": "0"}}]}}
+    if (
+        error == "any"
+    ):  # what stands before "0" and behind it: the few that failed, where `must_not` walks through all that did not
+        return {"bool": {"should": [{"range": {"errorCode": {"lt": "0"}}}, {"range": {"errorCode": {"gt": "0"}}}]}}
     if ":" in error:
         return {"term": {"errorCode": error}}
     return {"bool": {"should": [{"term": {"errorCode": error}}, {"prefix": {"errorCode": error + ":"}}]}}

@@ -11,7 +11,7 @@ _GROUPED_BY = {"api": "apiName", "app": "appkey", "vender": "venderId", "error":
 _NO_VENDER = -1
 """Stands for a missing venderId, which no merchant has; without it such calls would be in no group."""
 _FIGURES: dict[str, Any] = {
-    "succeeded": {"filter": {"term": {"errorCode": "0"}}},
+    "errors": {"filter": ended_in("any")},
     "limited": {"filter": ended_in("7")},
     "times": {"stats": {"field": "platformRepTime"}},
     "percentiles": {"percentiles": {"field": "platformRepTime", "percents": [50, 95, 99]}},
@@ -32,7 +32,7 @@ def stats_body(query: StatsQuery, analyzer: str) -> dict[str, Any]:
 
 def histogram_body(conditions: LogConditions, analyzer: str, interval_ms: int, offset_ms: int) -> dict[str, Any]:
     """The keyword arguments of a search that counts calls and errors over time."""
-    return _aggregation(conditions, analyzer, _over_time(interval_ms, offset_ms), {"succeeded": _FIGURES["succeeded"]})
+    return _aggregation(conditions, analyzer, _over_time(interval_ms, offset_ms), {"errors": _FIGURES["errors"]})
 
 
 def read_stats(answer: Mapping[str, Any], by: str) -> StatsTable:
@@ -48,7 +48,7 @@ def read_histogram(answer: Mapping[str, Any], interval_ms: int) -> Histogram:
         TimeBucket(
             start_ms=int(bucket["key"]),
             calls=bucket["doc_count"],
-            errors=bucket["doc_count"] - bucket["succeeded"]["doc_count"],
+            errors=bucket["errors"]["doc_count"],
         )
         for bucket in _groups(answer)["buckets"]
     )
@@ -88,7 +88,7 @@ def _row(bucket: Mapping[str, Any]) -> CallStats:
     return CallStats(
         key="" if bucket["key"] == _NO_VENDER else str(bucket["key"]),
         calls=bucket["doc_count"],
-        errors=bucket["doc_count"] - bucket["succeeded"]["doc_count"],
+        errors=bucket["errors"]["doc_count"],
         limited=bucket["limited"]["doc_count"],
         mean_ms=times["avg"],
         p50_ms=percentiles["50.0"],
