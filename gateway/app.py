@@ -126,8 +126,13 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
         await stack.enter_async_context(running(peers.follow(), name="peers"))
         # Processes share one port: the node tells their beats apart.
         me = this_instance("gateway", settings.node, settings.port)
-        report = partial(_report, me, catalog, clock_skew, logs)
-        await stack.enter_async_context(registered(directory, me, report))
+        guards = Guards(
+            rules=settings.breaker,
+            api_limit=settings.api_max_concurrency,
+            service_limit=settings.service_max_concurrency,
+        )
+        report = partial(_report, me, catalog, clock_skew, logs, guards)
+        await stack.enter_async_context(registered(directory, me, report, news=catalog.news))
         tracer = await stack.enter_async_context(open_tracer(settings.otlp_url, "gateway", settings.node))
         traces = None
         if tracer is not None or settings.trusted_proxies:
@@ -144,11 +149,7 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             local_quota=MemoryQuotaCounter(clock, settings.time_zone),
             peers=peers,
             upstreams=upstreams,
-            guards=Guards(
-                rules=settings.breaker,
-                api_limit=settings.api_max_concurrency,
-                service_limit=settings.service_max_concurrency,
-            ),
+            guards=guards,
             logs=logs,
             log_publisher=publisher,
             charges=charges,
@@ -231,7 +232,7 @@ async def _hand_over_charges(charges: Charges) -> None:
         log.error("%d charges were not taken by the broker: they will be booked from their reservations", left)
 
 
-def _report(me: Instance, catalog: Catalog, clock_skew: ClockSkew, logs: LogSpool) -> ProcessReport:
+def _report(me: Instance, catalog: Catalog, clock_skew: ClockSkew, logs: LogSpool, guards: Guards) -> ProcessReport:
     """What operators see of this process."""
     return ProcessReport(
         node=me.host,
@@ -244,6 +245,7 @@ def _report(me: Instance, catalog: Catalog, clock_skew: ClockSkew, logs: LogSpoo
             "log_spool_entries": logs.waiting,
             "log_dropped": logs.dropped.total(),
             "log_trouble": logs.trouble,
+            "breakers": guards.not_closed(),
         },
     )
 

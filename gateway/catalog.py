@@ -42,6 +42,8 @@ class Catalog:
         }
         self._wake = asyncio.Event()
         self._refreshing = asyncio.Lock()
+        self.news = asyncio.Event()
+        """Set whenever another version comes into force; for one who waits and clears it."""
         self.epoch: str | None = None
         self.version = 0
         self.apps: dict[str, AppEntry] = {}
@@ -124,6 +126,7 @@ class Catalog:
         self.required = tuple(n for n, required in sorted(self._params.items()) if required and n not in SYSTEM_PARAMS)
         self.not_business = SYSTEM_PARAMS.union(self.required)
         self.epoch, self.version = update.epoch, update.version
+        self.news.set()
         if update.full:
             took_ms = (time.perf_counter() - started) * 1000
             log.info(

@@ -104,15 +104,25 @@ async def registered(
     directory: ServiceDirectory,
     instance: Instance,
     report: Callable[[], ProcessReport] | None = None,
+    *,
+    news: asyncio.Event | None = None,
 ) -> AsyncIterator[None]:
     """Keeps the instance in the directory by a beat every 5 s, until the block ends or the process begins to drain.
 
-    report: what the process says of itself with each beat. A store that is down is logged.
+    report: what the process says of itself with each beat; news: set when there is something that cannot wait for the next one.
+    A store that is down is logged.
     """
-    leaving = asyncio.Event()
+    wake = news or asyncio.Event()
+    is_leaving = False
+
+    def leave() -> None:
+        nonlocal is_leaving
+        is_leaving = True
+        wake.set()
 
     async def beat_on() -> None:
-        while not leaving.is_set():
+        while not is_leaving:
+            wake.clear()
             try:
                 await directory.beat(instance)
                 if report is not None:
@@ -120,14 +130,14 @@ async def registered(
             except PlatformUnavailable as error:
                 log.warning("heartbeat of %s at %s failed: %s", instance.service_id, instance.address, error.sub_msg)
             with suppress(TimeoutError):
-                await asyncio.wait_for(leaving.wait(), HEARTBEAT_S)
+                await asyncio.wait_for(wake.wait(), HEARTBEAT_S)
         with suppress(PlatformUnavailable):
             await directory.leave(instance)
 
-    with draining.heard_by(leaving.set):
+    with draining.heard_by(leave):
         async with running(beat_on(), name=f"heartbeat of {instance.service_id}") as beats:
             try:
                 yield
             finally:
-                leaving.set()
+                leave()
                 await asyncio.wait({beats})

@@ -22,7 +22,7 @@ T = TypeVar("T")
 IN_FORCE_HEADER = "X-In-Force"
 """`true`: the change has reached Redis and was announced; `false`: it is kept and comes as soon as Redis answers."""
 CONFIG_VERSION_HEADER = "X-Config-Version"
-"""The version of the catalogue that holds the change: a gateway that has reached it applies the change."""
+"""With `true`: a version of the catalogue that holds the change; a gateway whose config_version is that or more applies it."""
 REPLAYED_HEADER = "Idempotent-Replayed"
 """`true`: this request came before under its Idempotency-Key; the answer is the one of then, and nothing was changed."""
 
@@ -61,7 +61,8 @@ class Desk:
         if made.outbox_id is not None:
             self.in_force = await self._shared.relay.in_force(made.outbox_id)
             self._answer.headers[IN_FORCE_HEADER] = "true" if self.in_force else "false"
-            self._answer.headers[CONFIG_VERSION_HEADER] = str(made.outbox_id)
+            if self.in_force:
+                self._answer.headers[CONFIG_VERSION_HEADER] = str(self._shared.relay.catalogue_version)
         return made.value
 
     async def _with_author(self, error: RowStale) -> Exception:

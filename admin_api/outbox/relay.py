@@ -44,6 +44,8 @@ class Relay:
         self._awake = asyncio.Event()
         self._turn = asyncio.Condition()
         self._settled = 0  # every row up to this id is in Redis
+        self.catalogue_version = 0
+        """The number that the catalogue had when the last pass ended: a gateway that has reached it applies all that is settled."""
         self._failures = 0  # passes that failed, ever
         self._is_cut_off = False
         self._check_at = 0.0
@@ -106,6 +108,7 @@ class Relay:
             await self._push(rows)
             async with self._database.read() as connection:
                 rows = await unsent(connection, _BATCH)
+        self.catalogue_version = await self._writer.version()
         self._settled = newest
         if now >= self._forget_at:
             async with self._database.begin() as connection:

@@ -18,7 +18,7 @@ from openplatform.adapters.redis_keys import (
     CATALOG_VERSION,
     SESSION_PREFIX,
 )
-from openplatform.records import ConfigChange
+from openplatform.records import ConfigChange, ConfigKind
 
 RECORD_KINDS = ("app", "route", "param")
 CHUNK = 500
@@ -135,6 +135,10 @@ class RedisCatalogWriter:
     async def version(self) -> int:
         with redis_errors():
             return int(await self._client.get(CATALOG_VERSION) or 0)
+
+    async def version_of(self, kind: ConfigKind, key: str) -> int:
+        with redis_errors():
+            return int(await self._client.zscore(CATALOG_CHANGES, f"{kind}:{key}") or 0)
 
     async def is_complete(self) -> bool:
         with redis_errors():

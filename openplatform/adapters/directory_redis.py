@@ -26,6 +26,7 @@ _BEAT = """
 local now = redis.call('TIME')
 now = now[1] + now[2] / 1000000
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if ARGV[3] then redis.call('ZREM', KEYS[1], ARGV[3]) end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
@@ -52,6 +53,7 @@ class RedisServiceDirectory:
         self._living = client.register_script(_LIVING)
         self._decoder = msgspec.json.Decoder(Instance)
         self._process = secrets.token_hex(4)
+        self._reported: dict[str, bytes] = {}
         self._known: dict[str, tuple[float, tuple[Instance, ...]]] = {}
 
     async def beat(self, instance: Instance) -> None:
@@ -78,7 +80,10 @@ class RedisServiceDirectory:
     async def report(self, service_id: str, report: ProcessReport) -> None:
         member = f"{self._process} ".encode() + msgspec.json.encode(report)
         with redis_errors():
-            await self._beat(keys=[f"{REPORTS_PREFIX}{service_id}"], args=[member, LIFETIME_S])
+            await self._beat(
+                keys=[f"{REPORTS_PREFIX}{service_id}"], args=[member, LIFETIME_S, self._reported.get(service_id, b"")]
+            )
+        self._reported[service_id] = member
 
     async def reports(self, service_id: str) -> Sequence[ProcessReport]:
         with redis_errors():

@@ -17,6 +17,7 @@ from openplatform.records import (
     CacheFind,
     CatalogUpdate,
     ConfigChange,
+    ConfigKind,
     CounterState,
     CounterStates,
     Instance,
@@ -74,6 +75,10 @@ class CatalogWriter(Protocol):
 
     async def version(self) -> int:
         """The number of the newest change that gateways can read; 0 = none."""
+
+    async def version_of(self, kind: ConfigKind, key: str) -> int:
+        """The number of the newest change of one app, route or parameter: a gateway whose version is that or more has it; 0 = never
+        changed, or removed long ago."""
 
 
 class SessionStore(Protocol):

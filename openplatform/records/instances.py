@@ -21,9 +21,9 @@ class Instance(Record, frozen=True, kw_only=True):
 
 class ProcessReport(Record, frozen=True, kw_only=True):
     """What a process says of itself with each beat: where calls cannot reach one process of many on a port. node: its name; figures:
-    by name, numbers or words."""
+    by name, numbers, words, or words by name."""
 
     node: str
     version: str
     started_at_ms: int
-    figures: dict[str, int | float | str]
+    figures: dict[str, int | float | str | dict[str, str]]

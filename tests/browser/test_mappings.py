@@ -40,6 +40,7 @@ def test_mapping_create_publish_call(reader: Reader) -> None:
     expect(shown).to_contain_text("/orders/{order_id}")
     shown.get_by_role("button", name="发布").click()
     page.wait_for_url(re.compile(r"/mappings/\d+$"))
+    expect(page.get_by_text("已在 1/1 个网关生效")).to_be_visible()
     calls_end_with(reader, 0, name, order_id="880000000001")
 
     page.select_option("#mapping-state", "0")
@@ -52,6 +53,7 @@ def test_mapping_create_publish_call(reader: Reader) -> None:
     page.check("[data-row-box]")
     page.get_by_role("button", name="设为可用").click()
     expect(page.locator("#list .badge", has_text=re.compile("^可用$"))).to_be_visible()
+    expect(page.locator("#list [id^=mean-]")).to_contain_text(" ms")  # of the calls before
     calls_end_with(reader, 0, name, order_id="880000000001")
 
 

@@ -84,6 +84,19 @@ async def test_later_fetches_bring_only_what_changed(writer: RedisCatalogWriter,
     assert await follower.follow() is None
 
 
+async def test_a_record_tells_which_version_has_it(writer: RedisCatalogWriter, follower: Follower) -> None:
+    """A reader that has reached the version of a record's newest change has that change; other records' changes do not move it."""
+    await writer.replace([app_change("a", 1), route_change("open.a", 1)])
+    before = await follower.follow()
+    await writer.publish([app_change("a", 2)])
+    needed = await writer.version_of("app", "a")
+    await writer.publish([route_change("open.a", 3)])
+    after = await follower.follow()
+    assert before is not None and after is not None
+    assert before.version < needed <= after.version
+    assert [await writer.version_of("app", key) for key in ("a", "nobody")] == [needed, 0]
+
+
 async def test_an_older_or_repeated_change_does_nothing(writer: RedisCatalogWriter, follower: Follower) -> None:
     """A change whose version is not newer than the stored one is skipped, after a removal too."""
     await writer.replace([app_change("a", 5), app_change("b", 5)])

@@ -5,7 +5,7 @@ import pytest
 from openplatform.adapters.directory_redis import LIFETIME_S, STALE_S, RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import RedisClient, open_redis
-from openplatform.adapters.redis_keys import INSTANCES_PREFIX
+from openplatform.adapters.redis_keys import INSTANCES_PREFIX, REPORTS_PREFIX
 from openplatform.errors import PlatformUnavailable
 from openplatform.records import Instance, ProcessReport
 from openplatform.web import SystemClock
@@ -142,4 +142,5 @@ async def test_the_newest_report_of_each_process_is_seen(
     assert [(report.node, report.figures) for report in seen] == [
         ("a", {"step": 2, "word": "ok"}), ("b", {"step": 2, "word": "ok"}),
     ]  # fmt: skip
+    assert await redis_client.zcard(f"{REPORTS_PREFIX}gateway") == 2  # what was said before is gone
     assert await one.reports("order-service") == ()

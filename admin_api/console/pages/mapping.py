@@ -70,6 +70,13 @@ def one_mapping_pages(parts: Parts) -> APIRouter:
             request, "mappings/edit.html", mapping=row, values=values_of(row), action=f"/mappings/{mapping_id}", key=""
         )
 
+    @router.get("/mappings/{mapping_id}/in-force", openapi_extra=needs("gw:mapping:query"))
+    async def in_force(mapping_id: Id, request: Request) -> Response:
+        async with parts.database.read() as connection:
+            row = await fetch_row(connection, app_mapping, mapping_id)
+        reached = await parts.health.reached("route", row["gateway_api_name"])
+        return await console.page(request, "in_force.html", reached=reached)
+
     @router.post("/mappings/{mapping_id}", openapi_extra=needs("gw:mapping:edit"))
     async def change_mapping(mapping_id: Id, request: Request, desk: AtDesk) -> Response:
         sent = await sent_form(request)

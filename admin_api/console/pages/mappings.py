@@ -1,13 +1,14 @@
 """/mappings: the public APIs, what became of many at once, whether a service can be reached; one API stands in mapping.py."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from admin_api.analytics.service.conditions import StatsSearch
 from admin_api.apis.endpoints.mappings import MappingSwitch
 from admin_api.apis.repository import MappingFilter, MappingListing, list_mappings
 from admin_api.apis.service.mappings import delete_mapping, switch_mappings
@@ -20,6 +21,7 @@ from admin_api.console.lists import ListState, read_query
 from admin_api.console.parts import Parts
 from admin_api.outbox.desk import AtDesk
 from admin_api.security.permissions import needs
+from admin_api.security.problems import Problem
 from admin_api.tables.apis import app_mapping
 from admin_api.tables.rows import fetch_row
 from admin_api.tables.shapes import Id
@@ -34,21 +36,39 @@ def mapping_pages(parts: Parts) -> APIRouter:
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
     console = parts.console
 
+    def now() -> datetime:
+        return datetime.fromtimestamp(parts.clock.now(), parts.settings.time_zone)
+
     async def listed(request: Request, query: QueryParams) -> dict[str, Any]:
         view = await console.views.of(request)
         listing = read_query(MappingListing, query, size=view.page_size)
         async with parts.database.read() as connection:
             rows, total = await list_mappings(connection, listing)
         calls: dict[str, int] | None = None
+        breakers: tuple[int, dict[str, list[str]]] | None = None
         with suppress(PlatformUnavailable):  # the list is of use without
-            today = datetime.fromtimestamp(parts.clock.now(), parts.settings.time_zone).date()
-            calls = dict(await parts.ranking.top(today, _RANKED))
+            calls = dict(await parts.ranking.top(now().date(), _RANKED))
+            breakers = await parts.health.breakers()
         state = ListState("/mappings", listing, total, default_size=view.page_size)
-        return {"state": state, "rows": rows, "calls": calls}
+        return {"state": state, "rows": rows, "calls": calls, "breakers": breakers}
 
     @router.get("/mappings", openapi_extra=needs("gw:mapping:list"))
     async def mappings(request: Request) -> Response:
         return await console.page(request, "mappings/list.html", **await listed(request, request.query_params))
+
+    @router.get("/mappings/means", openapi_extra=needs("stat:view"))
+    async def means(request: Request) -> Response:
+        """Of the list's rows, after the list: the log store may take its time, or be away."""
+        async with parts.database.read() as connection:
+            rows, _ = await list_mappings(connection, read_query(MappingListing, request.query_params))
+        today = now().replace(hour=0, minute=0, second=0, microsecond=0)
+        problem, mean_of = None, dict[str, float]()
+        try:
+            found = await parts.analytics.stats(StatsSearch(from_=today, to=now() + timedelta(seconds=5)))
+            mean_of = {row.key: row.mean_ms for row in found.stats}
+        except Problem as error:
+            problem = error
+        return await console.page(request, "mappings/means.html", rows=rows, mean_of=mean_of, problem=problem)
 
     @router.post("/mappings/state", openapi_extra=needs("gw:mapping:edit"))
     async def switch(request: Request, desk: AtDesk) -> Response:

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from admin_api.health.repository import waiting_changes
+from admin_api.health.repository import is_waiting, waiting_changes
 from admin_api.health.service.dead_letters import INDEXER
 from admin_api.tables.shapes import View
 from openplatform.errors import OpenPlatformError
 from openplatform.ports import CatalogWriter, Clock, ServiceDirectory
-from openplatform.records import ProcessReport
+from openplatform.records import ConfigKind, ProcessReport
 from openplatform.service_client import Readiness, ServiceClient
 from openplatform.sql import Database
 
@@ -19,6 +19,10 @@ T = TypeVar("T")
 SERVICES = (INDEXER, "monitor", "order-service", "warehouse-service", "admin-api")
 GATEWAY = "gateway"
 ASK_S = 3.0
+_UNSAID: dict[str, Any] = {
+    "config_version": 0, "clock_skew_s": 0.0, "log_spool_bytes": 0, "log_spool_entries": 0, "log_dropped": 0, "log_trouble": "",
+    "breakers": {},
+}  # fmt: skip
 
 
 class InstanceHealth(View):
@@ -41,7 +45,8 @@ class ServiceHealth(View):
 
 
 class GatewayHealth(View):
-    """A gateway process, as it said of itself within the last 15 s. in_force: it works with the newest configuration."""
+    """A gateway process, as it said of itself within the last 15 s. in_force: it works with the newest configuration; breakers:
+    those that hold calls back, `api open.order.get` or `service order-service` → state and reason."""
 
     node: str
     version: str
@@ -53,6 +58,7 @@ class GatewayHealth(View):
     log_spool_entries: int
     log_dropped: int
     log_trouble: str
+    breakers: dict[str, str]
 
 
 class GatewaysHealth(View):
@@ -113,7 +119,7 @@ class Health:
     async def look(self) -> HealthView:
         """Everything, at most a few seconds old."""
         asked = asyncio.gather(*map(self._service, SERVICES))
-        shown, logs, gateways = await asyncio.gather(self._outbox(), self._logs(), self._gateways())
+        shown, logs, gateways = await asyncio.gather(self._outbox(), self._logs(), self.gateways())
         services = await asked
         is_well = not (
             shown.error or shown.waiting or logs.error or logs.dead_letters or gateways.error
@@ -133,10 +139,32 @@ class Health:
         found, error = await self._told(lambda: self._client.readiness(service_id))
         return ServiceHealth(service_id=service_id, instances=[_instance(each) for each in found or ()], error=error)
 
-    async def _gateways(self) -> GatewaysHealth:
+    async def reached(self, kind: ConfigKind, key: str) -> GatewaysHealth:
+        """How far the newest change of one record has come; config_version is the one that a gateway needs for it."""
+        async with self._database.read() as connection:
+            waits = await is_waiting(connection, kind, key)
+        needed, error = await self._told(lambda: self._catalogue.version_of(kind, key))
+        return await self._processes(None if waits else needed, error)
+
+    async def breakers(self) -> tuple[int, dict[str, list[str]]]:
+        """How many gateway processes there are, and `api open.order.get` or `service order-service` → what each of those that hold
+        its calls back says. Raises PlatformUnavailable."""
+        reports = await self._directory.reports(GATEWAY)
+        said: dict[str, list[str]] = {}
+        for report in reports:
+            for name, why in _process(report, 0).breakers.items():
+                said.setdefault(name, []).append(why)
+        return len(reports), said
+
+    async def gateways(self) -> GatewaysHealth:
+        """The gateway processes beside the newest configuration."""
         newest, error = await self._told(self._catalogue.version)
+        return await self._processes(newest, error)
+
+    async def _processes(self, newest: int | None, error: str) -> GatewaysHealth:
+        """newest: the version to have; None = nobody can have it yet."""
         reports, other = await self._told(lambda: self._directory.reports(GATEWAY))
-        processes = [_process(report, newest or 0) for report in reports or ()]
+        processes = [_process(report, newest) for report in reports or ()]
         return GatewaysHealth(
             config_version=newest or 0,
             in_force=sum(each.in_force for each in processes),
@@ -185,13 +213,12 @@ def _instance(seen: Readiness) -> InstanceHealth:
     )
 
 
-def _process(report: ProcessReport, newest: int) -> GatewayHealth:
-    figures: dict[str, Any] = {
-        name: report.figures.get(name, "" if name == "log_trouble" else 0)
-        for name in GatewayHealth.model_fields
-        if name not in ("node", "version", "started_at_ms", "in_force")
-    }
-    in_force = int(figures["config_version"]) >= newest
+def _process(report: ProcessReport, newest: int | None) -> GatewayHealth:
+    said: dict[str, Any] = _UNSAID | report.figures  # a process of an older version says less
     return GatewayHealth(
-        node=report.node, version=report.version, started_at_ms=report.started_at_ms, in_force=in_force, **figures
+        node=report.node,
+        version=report.version,
+        started_at_ms=report.started_at_ms,
+        in_force=newest is not None and said["config_version"] >= newest,
+        **said,
     )

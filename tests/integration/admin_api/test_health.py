@@ -31,7 +31,13 @@ async def test_everything_is_seen_at_once(world: World, tmp_path: Path) -> None:
         for node, version in (("gw-1", newest), ("gw-2", newest - 1)):
             directory = RedisServiceDirectory(redis, world.clock)
             await directory.report("gateway", report(node, config_version=0))
-            figures = {"config_version": version, "log_spool_bytes": 5, "log_trouble": "", "clock_skew_s": 0.5}
+            figures = {
+                "config_version": version,
+                "breakers": {"api open.a": "open: slow"},
+                "log_spool_bytes": 5,
+                "log_trouble": "",
+                "clock_skew_s": 0.5,
+            }
             await directory.report("gateway", report(node, **figures))
     async with open_indexer(indexer_settings(tmp_path), embedded) as resources:
         await resources.store.prepare()
@@ -45,11 +51,42 @@ async def test_everything_is_seen_at_once(world: World, tmp_path: Path) -> None:
     assert indexer["ready"] and indexer["checks"]["queue"] == "ok" and "not reached yet" in indexer["facts"]["store"]
     gateways = {each["node"]: each for each in seen["gateways"]["processes"]}
     assert {node: each["in_force"] for node, each in gateways.items()} == {"gw-1": True, "gw-2": False}
+    assert gateways["gw-1"]["breakers"] == {"api open.a": "open: slow"}
     assert gateways["gw-1"]["log_spool_bytes"] == 5 and gateways["gw-1"]["clock_skew_s"] == 0.5
     assert (seen["gateways"]["in_force"], seen["gateways"]["config_version"]) == (1, newest)
     assert (seen["outbox"]["waiting"], seen["outbox"]["error"]) == (0, "")
     assert (seen["logs"]["dead_letters"], seen["logs"]["depth"], seen["logs"]["error"]) == (1, 0, "")
     assert seen["ok"] is False  # a gateway lags, a letter is dead, services lack
+
+
+async def test_pages_tell_how_far_a_change_has_come_and_which_breakers_are_open(world: World) -> None:
+    """The page of an API counts the gateways that have its newest change and asks again until all do; its list counts open breakers."""
+    admin = await world.administrator()
+    mapping, other = await admin.new_mapping(), await admin.new_mapping()
+    newest = (await admin.shown("/health"))["gateways"]["config_version"]  # the other's: this one's is older
+
+    async def page(path: str) -> str:
+        answer = await admin.http.get(path, headers={"Accept-Language": "en"})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    async with open_redis(world.settings.redis_url, world._embedded) as redis:
+        one, two = RedisServiceDirectory(redis, world.clock), RedisServiceDirectory(redis, world.clock)
+        why = {f"api {mapping['gateway_api_name']}": "open: 20 of 20 calls failed, 0 were slow"}
+        await one.report("gateway", report("gw-1", config_version=newest, breakers=why))
+        await two.report("gateway", report("gw-2", config_version=newest - 1))
+        lagging, reached = (
+            await page(f"/mappings/{other['id']}/in-force"),
+            await page(f"/mappings/{mapping['id']}/in-force"),
+        )
+        listed = await page("/mappings")
+        await two.report("gateway", report("gw-2", config_version=newest))
+        caught_up = await page(f"/mappings/{other['id']}/in-force")
+    assert "In force in 1 of 2 gateways" in lagging and "gw-2" in lagging and "every 1s" in lagging
+    assert "In force in 2 of 2 gateways" in reached and "hx-trigger" not in reached
+    assert "In force in 2 of 2 gateways" in caught_up
+    assert listed.count("open in 1 of 2") == 1 and "20 of 20 calls failed" in listed
+    assert "Mean times cannot be shown now" in await page("/mappings/means")  # no log_indexer runs here
 
 
 async def test_what_is_down_is_told(world: World) -> None:

@@ -18,7 +18,7 @@ from openplatform.adapters.redis_client import open_redis
 from openplatform.errors import PLATFORM_UNAVAILABLE
 from openplatform.lifetime import running
 from openplatform.ports import CatalogWriter
-from openplatform.records import ConfigChange
+from openplatform.records import ConfigChange, ConfigKind
 from tests.admin_world import Caller, World, eventually, open_world
 from tests.servers import Redis
 from tests.servers.redis import flush
@@ -41,6 +41,13 @@ class Notes:
     async def publish(self, changes: Sequence[ConfigChange]) -> None:
         self._answer()
         self.published += changes
+
+    async def version(self) -> int:
+        self._answer()
+        return len(self.published)
+
+    async def version_of(self, kind: ConfigKind, key: str) -> int:
+        return max((n for n, each in enumerate(self.published, 1) if (each.kind, each.key) == (kind, key)), default=0)
 
     async def replace(self, changes: Sequence[ConfigChange]) -> None:
         self._answer()

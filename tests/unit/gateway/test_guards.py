@@ -89,7 +89,7 @@ def test_the_service_closes_on_the_good_probes_of_any_api() -> None:
         fails(sick)
     for n in range(60):
         fails(others[n % 4])
-    assert list(guards.not_closed()) == ["api open.sick.get", "service svc"]
+    assert list(guards.not_closed()) == ["service svc", "api open.sick.get"]
     assert fails(sick, 9.0)
     assert succeeds(well, 9.0) and succeeds(well, 9.0)
     assert list(guards.not_closed()) == ["api open.sick.get"]

@@ -60,6 +60,16 @@ async def test_beats_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert directory.told[-1] == "leave"
 
 
+async def test_news_is_told_at_once() -> None:
+    """Who has something to say does not wait for the next beat, and the beats go on afterwards."""
+    directory, news = SeenDirectory(), asyncio.Event()
+    async with registered(directory, INSTANCE, news=news):
+        while not directory.beaten_thrice.is_set():
+            news.set()
+            await asyncio.sleep(0)
+    assert directory.told[:3] == ["beat"] * 3 and directory.told[-1] == "leave"
+
+
 async def test_a_draining_process_leaves_the_directory_at_once(draining: Draining) -> None:
     """When the process begins to drain, its instances leave although the block goes on."""
     directory = SeenDirectory()

@@ -27,6 +27,12 @@ def add_detail_pages(router: APIRouter, parts: Parts) -> None:
         row = await app_of(parts, app_id)
         return await console.page(request, "apps/detail.html", app=row, values=row, tab="")
 
+    @router.get("/{app_id}/in-force", openapi_extra=needs("gw:app:query"))
+    async def in_force(app_id: Id, request: Request) -> Response:
+        app = await app_of(parts, app_id)
+        reached = await parts.health.reached("app", app["app_key"])
+        return await console.page(request, "in_force.html", reached=reached)
+
     @router.post("/{app_id}", openapi_extra=needs("gw:app:edit"))
     async def edit(app_id: Id, request: Request, desk: AtDesk) -> Response:
         return await edited(parts, request, desk, app_id, "apps/edit_form.html", leads_to=f"/apps/{app_id}")
