@@ -18,8 +18,9 @@ from openplatform.records import AccessToken, ApiName, App, AppKey, ConfigChange
 from openplatform.sealing import Seal
 from openplatform.signing import SigningKey, canonical_text
 
-SERVICE_ID = "order-service"
-API_NAME = "open.order.get"
+SERVICE_ID, DEAD_ID = "order-service", "dead-service"
+API_NAME, HEALTHY_API, DEAD_API = "open.order.get", "bench.api.number1", "bench.api.number2"
+"""The measured API, an open one of the same service, and in a catalogue that `has_dead` an open one whose service is gone."""
 APPS, TOKENS = 50, 1000
 SCHEMA = (
     '{"type":"object","required":["order_id"],"properties":{"order_id":{"type":"integer","minimum":1},'
@@ -39,9 +40,11 @@ class Caller:
 class Catalogue:
     """Made up anew for each run. apps, tokens, routes, schemas: how many, the first route among those with a schema; master_key:
     as PAILOU_MASTER_KEYS wants it. Every app holds a grant with limits for the first route.
-    is_large: more apps than each run calls again and again."""
+    has_dead: whether the third route leads to a service that is gone. is_large: more apps than each run calls again and again."""
 
-    def __init__(self, *, apps: int = APPS, tokens: int = TOKENS, routes: int = 1, schemas: int = 1) -> None:
+    def __init__(
+        self, *, apps: int = APPS, tokens: int = TOKENS, routes: int = 1, schemas: int = 1, has_dead: bool = False
+    ) -> None:
         key = secrets.token_bytes(32)
         self.master_key = f"bench:{base64.b64encode(key).decode()}"
         self._seal = Seal({"bench": key})
@@ -53,6 +56,7 @@ class Catalogue:
         self.is_large = apps > APPS
         self._routes = routes
         self._schemas = schemas
+        self._dead_api = DEAD_API if has_dead else ""
 
     async def write(self, redis_url: str) -> None:
         """Into Redis, as admin_api's relay does."""
@@ -82,7 +86,7 @@ class Catalogue:
             api_name = API_NAME if number == 0 else f"bench.api.number{number}"
             route = Route(
                 api_name=ApiName(api_name),
-                service_id=SERVICE_ID,
+                service_id=DEAD_ID if api_name == self._dead_api else SERVICE_ID,
                 inside_api_url="/orders/{order_id}",
                 enabled=True,
                 idempotent=True,
@@ -108,7 +112,7 @@ class Catalogue:
         ]
 
 
-def signed_bodies(callers: list[Caller], count: int) -> list[str]:
+def signed_bodies(callers: list[Caller], count: int, *, api_name: str = API_NAME) -> list[str]:
     """POST bodies of different calls, ten parameters each, valid for the next ten minutes."""
     timestamp = datetime.now(GMT8).strftime("%Y-%m-%d %H:%M:%S")
     keys = {caller.app_key: SigningKey(caller.secret) for caller in callers}
@@ -116,7 +120,7 @@ def signed_bodies(callers: list[Caller], count: int) -> list[str]:
     for number in range(count):
         caller = callers[number % len(callers)]
         params = {
-            "method": API_NAME,
+            "method": api_name,
             "app_key": caller.app_key,
             "session": caller.token,
             "timestamp": timestamp,

@@ -5,7 +5,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from benchmarks.catalogue import SERVICE_ID
+from benchmarks.catalogue import DEAD_ID, SERVICE_ID
 from benchmarks.machine import children_of, on_any_core, on_tested_core
 from tests.servers.ports import free_port
 from tests.servers.process import Server
@@ -36,7 +36,7 @@ class Gateway(Server):
             "PAILOU_RABBITMQ_URL": self.rabbitmq_url,
             "PAILOU_MASTER_KEYS": self.master_key,
             "PAILOU_INTERNAL_KEYS": secrets.token_hex(16),
-            "PAILOU_SERVICE_ADDRESSES": f"{SERVICE_ID}={self.service_url.removeprefix('http://')}",
+            "PAILOU_SERVICE_ADDRESSES": f"{SERVICE_ID}={self.service_url.removeprefix('http://')},{DEAD_ID}=127.0.0.1:{free_port()}",
             "PAILOU_GATEWAY_PORT": str(self.port),
             "PAILOU_SPOOL_DIR": str(self.folder / "spool"),
             "PAILOU_MAX_CONNECTIONS_PER_ADDRESS": "1000",
