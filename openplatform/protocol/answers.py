@@ -44,14 +44,14 @@ def render_success(
 
     root: from root_name(); list_items: list name → item name where it is not the singular; simplify counts for JSON only.
     """
-    if not as_json:
-        return _xml_success(body, root, request_id, list_items)
-    # The usual small answer: checked, and joined into its envelope byte by byte.
     if b"\\u" in body:
         body = _without_escapes(body)
     _any.decode(body)
     if body.lstrip()[:1] != b"{" or not (body.isascii() or body.decode()):
         raise ValueError("not a JSON object")
+    if not as_json:
+        return _xml_success(body, root, request_id, list_items)
+    # The usual small answer: joined into its envelope byte by byte.
     if b'"request_id"' in body or (b"[" in body and not simplify):
         body = _reshape(body, list_items, wrap=not simplify, top=True)
     inner = body.strip()[1:-1].rstrip()

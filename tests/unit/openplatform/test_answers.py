@@ -77,7 +77,13 @@ def test_xml() -> None:
     assert [(e.tag, e.text) for e in root][1:] == [("t", "<>&"), ("ok", "true"), ("_1_x", "y"), ("request_id", "id1")]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'"x"', b"{", b'{"a":\xff}', b"<html>", b"null", b'{"a":1}x', b"{'a':1}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"[]", b'"x"', b"{", b'{"a":\xff}', b'{"a":"\xff"}', b"<html>", b"null", b'{"a":1}x', b"{'a':1}", b'{"a":01}',
+        b'{"a":"\n"}', b'{"a":NaN}', b'{"a":"\\x"}', b'{"a":1,}', b"\xef\xbb\xbf{}", b" [{}]",
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("as_json", [True, False])
 def test_what_is_no_json_object_is_refused(body: bytes, as_json: bool) -> None:
     """A service's rubbish never reaches the caller."""
