@@ -204,7 +204,12 @@ def _console_parts(
     resources: Resources, settings: AdminSettings, sessions: Sessions, guard: Guard, sign_in: SignIn
 ) -> Parts:
     return Parts(
-        console=Console(Views(resources.database, guard), settings.time_zone, resources.clock),
+        console=Console(
+            Views(resources.database, guard),
+            settings.time_zone,
+            resources.clock,
+            is_cut_off=lambda: resources.relay.is_cut_off,
+        ),
         settings=settings,
         database=resources.database,
         changes=resources.changes,

@@ -101,7 +101,7 @@ def create_delivery(resources: Resources, settings: MonitorSettings) -> Delivery
     )
 
 
-def create_app(resources: Resources, settings: MonitorSettings) -> ASGIApp:
+def create_app(resources: Resources, settings: MonitorSettings, watch: Watch) -> ASGIApp:
     """The application over opened resources; does no I/O itself. Without Redis the monitor works on, so it is no check."""
 
     async def database_answers() -> None:
@@ -118,6 +118,7 @@ def create_app(resources: Resources, settings: MonitorSettings) -> ASGIApp:
         internal_keys=settings.internal_keys,
         name=SERVICE_ID,
         checks={"database": database_answers},
+        facts={"leads": watch.leads, "fencing": watch.fencing},
         metrics=resources.metrics.registry,
     )
 
@@ -133,7 +134,7 @@ async def open_app(settings: MonitorSettings, embedded: Embedded | None = None) 
             running_jobs(watch, delivery, every_s=settings.every_s, delay_s=settings.delay_s)
         )
         await stack.enter_async_context(registered(resources.directory, instance))
-        yield create_app(resources, settings)
+        yield create_app(resources, settings, watch)
 
 
 def _letterhead(settings: MonitorSettings) -> Letterhead:

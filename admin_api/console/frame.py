@@ -39,11 +39,15 @@ REFUSED = (Problem, ValueTaken, RowInUse)
 
 
 class Console:
-    """Renders pages. One per process; the request's own things are in its View."""
+    """Renders pages. One per process; the request's own things are in its View. is_cut_off: whether Redis cannot be reached now, which
+    every page says."""
 
-    def __init__(self, views: Views, zone: ZoneInfo, clock: Clock) -> None:
+    def __init__(
+        self, views: Views, zone: ZoneInfo, clock: Clock, *, is_cut_off: Callable[[], bool] = lambda: False
+    ) -> None:
         self.views = views
         self.zone = zone
+        self._is_cut_off = is_cut_off
         self._environments = {language: _environment(language, zone, clock) for language in LANGUAGES}
 
     async def page(
@@ -71,7 +75,7 @@ class Console:
         """The same for a view that is known."""
         shown = {
             **shown_to(view), "request_path": request.url.path, "request_url": _target(request),
-            "values": {}, "errors": {}, "labels": {}, "problem": None, **values,
+            "values": {}, "errors": {}, "labels": {}, "problem": None, "is_cut_off": self._is_cut_off(), **values,
         }  # fmt: skip
         text = self._environments[view.language].get_template(template).render(shown)
         return HTMLResponse(text, status, {"Content-Security-Policy": PAGE_POLICY, **(headers or {})})

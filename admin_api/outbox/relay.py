@@ -51,6 +51,11 @@ class Relay:
         self._check_at = 0.0
         self._forget_at = 0.0
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether Redis could not be reached at the last pass, a second ago or less: counters cannot be read either, and changes wait."""
+        return self._is_cut_off
+
     def wake(self) -> None:
         """There is something to push."""
         self._awake.set()

@@ -52,6 +52,8 @@ class Watch:
         self._settings = settings
         self._retry_s = settings.lock_s / RETRIES_PER_LOCK if retry_s is None else retry_s
         self._has_rules = False
+        self._judged_last = False
+        self._fencing = 0
 
     async def seed(self) -> None:
         """Makes the first rules, or brings them to the settings of today."""
@@ -72,8 +74,17 @@ class Watch:
             log.exception("the window to %d is not judged here, by a fault", ended_s)
             result = "failed"
         self._metrics.runs.labels(result).inc()
-        self._metrics.leader.set(result in ("evaluated", "blind"))
+        self._judged_last = result in ("evaluated", "blind")
+        self._metrics.leader.set(self._judged_last)
         return result
+
+    def leads(self) -> str:
+        """`yes` while this monitor judged the latest window, for /readyz."""
+        return "yes" if self._judged_last else "no"
+
+    def fencing(self) -> str:
+        """The number of the last lease that this monitor had, which grows over all monitors, for /readyz; 0 = none yet."""
+        return str(self._fencing)
 
     async def _see_to(self, ended_s: int) -> Result:
         if not self._has_rules:
@@ -92,6 +103,7 @@ class Watch:
                     log.warning("no lock (%s): judging without it", error.sub_msg)
                     return await self._judge_through(ended_s, last, lambda: True)
                 if lease is not None:
+                    self._fencing = lease.fencing
                     return await self._judge_through(ended_s, last, lease.is_held)
             if self._clock.now() + self._retry_s >= ended_s + self._settings.every_s:
                 return "already"  # its owner is at it still, or the next tick catches up

@@ -17,12 +17,17 @@ from tests.serving import serving
 class OwnAdmin:
     """url, and an operator to sign in as; both work like the shared platform for a Reader."""
 
-    def __init__(self, url: str, world: World, email: str, password: str) -> None:
+    def __init__(self, url: str, world: World, embedded: Embedded, email: str, password: str) -> None:
         self.url = url
         self.email = email
         self.password = password
         self.demo: dict[str, Any] = {}
         self._world = world
+        self._embedded = embedded
+
+    def answer_from_redis(self, is_up: bool) -> None:
+        """Redis goes away, or comes back."""
+        self._embedded.redis_server.connected = is_up
 
     def turn(self, seconds: float) -> None:
         """The clock goes forward."""
@@ -43,9 +48,10 @@ def own_admin(folder: Path, *perms: str, password: str) -> Iterator[OwnAdmin]:
 
     async def run() -> None:
         await asyncio.to_thread(upgrade, url, "admin_api")
-        async with open_world(settings, Embedded()) as world, serving(world.app) as port:
+        embedded = Embedded()
+        async with open_world(settings, embedded) as world, serving(world.app) as port:
             operator = await world.operator(*perms)
-            opened.append(OwnAdmin(f"http://127.0.0.1:{port}", world, operator.email, password))
+            opened.append(OwnAdmin(f"http://127.0.0.1:{port}", world, embedded, operator.email, password))
             ready.set()
             await over.wait()
 

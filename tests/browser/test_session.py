@@ -138,6 +138,7 @@ def test_offline_banner(reader: Reader) -> None:
     page.fill("[name=description]", "写于断网时")
     reader.context.set_offline(True)
     expect(page.locator("#offline")).to_be_visible()
+    assert reader.axe() == []
     page.click("form.sheet button[type=submit]")
     expect(page.locator("#notice [role=alert]")).to_contain_text("未做任何修改")
     expect(page.locator("[name=description]")).to_have_value("写于断网时")
@@ -145,6 +146,40 @@ def test_offline_banner(reader: Reader) -> None:
     expect(page.locator("#offline")).to_be_hidden()
     page.click("form.sheet button[type=submit]")
     expect(page.locator("#toasts")).to_contain_text("已保存")
+
+
+def test_redis_down_banner(browser: Browser, tmp_path: Path) -> None:
+    """Without Redis every page says what cannot be shown; lists live, a change is kept and says that it waits; then all is well again."""
+    perms = ("gw:param:list", "gw:param:query", "gw:param:edit", "gw:mapping:list")
+    with own_admin(tmp_path, *perms, password=PASSWORD) as admin, Reader(browser, admin) as reader:
+        page, banner = reader.page, reader.page.locator("#cut-off")
+
+        def until_banner(is_shown: bool) -> None:
+            for _ in range(60):
+                reader.go("/sysparams")
+                if bool(banner.count()) == is_shown:
+                    return
+                page.wait_for_timeout(500)
+            raise AssertionError(page.content())
+
+        reader.sign_in(at="/login?next=/sysparams", leads_to="/sysparams")
+        expect(page.locator("table")).to_be_visible()
+        expect(banner).to_have_count(0)
+        admin.answer_from_redis(False)
+        until_banner(True)
+        expect(banner).to_contain_text("Redis")
+        assert reader.axe() == []
+        reader.go("/mappings")
+        expect(banner).to_be_visible()
+        expect(page.locator(".empty-title")).to_be_visible()  # there are no APIs here, which is known without Redis
+        reader.go("/sysparams/1")
+        page.fill("[name=description]", "写于 Redis 停机时")
+        page.click("form.sheet button[type=submit]")
+        expect(page.locator("#toasts")).to_contain_text("Redis 恢复")
+        reader.go("/sysparams/1")
+        expect(page.locator("[name=description]")).to_have_value("写于 Redis 停机时")
+        admin.answer_from_redis(True)
+        until_banner(False)
 
 
 def test_language_and_theme_are_kept_in_the_profile(browser: Browser, platform: Platform) -> None:

@@ -78,6 +78,11 @@ async def test_m1_mysql_is_killed(world: FaultWorld, mariadb: MariaDB, admin: tu
             await operator.http.get(f"/customers/{owner['id']}"),
         ]
         ready = await operator.http.get(f"{process.url}/readyz")
+        words = {"zh-CN": "重试", "en": "Try again"}
+        pages = {
+            word: await operator.http.get(f"{process.url}/apps?q=m1", headers={"Accept-Language": language})
+            for language, word in words.items()
+        }
         await asyncio.to_thread(mariadb.start)
         back = now()
         await operator.answers_again(within_s=5 + ROOM_S)
@@ -87,6 +92,9 @@ async def test_m1_mysql_is_killed(world: FaultWorld, mariadb: MariaDB, admin: tu
     await world.records.settle()
     assert [problem(answer) for answer in refused] == [(503, "platform-unavailable")] * 2
     assert ready.status_code == 503
+    for word, page in pages.items():  # says what, leads back to the same list, and names the request
+        assert page.status_code == 503 and word in page.text and 'href="/apps?q=m1"' in page.text
+        assert page.headers["x-request-id"] in page.text and page.headers["content-type"].startswith("text/html")
     assert (await operator.http.get(f"/customers/{owner['id']}")).json()["username"] == "m1"
     await operator.made("/customers", username="m1-after")
     calls_went_well(world)

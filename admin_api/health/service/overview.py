@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from admin_api.health.repository import is_waiting, waiting_changes
 from admin_api.health.service.dead_letters import INDEXER
+from admin_api.health.service.reliability import FaultsMeasured, faults_measured
 from admin_api.tables.shapes import View
 from openplatform.errors import OpenPlatformError
 from openplatform.ports import CatalogWriter, Clock, ServiceDirectory
@@ -89,7 +90,7 @@ class LogHealth(View):
 
 
 class HealthView(View):
-    """ok: nothing is wrong anywhere. checked_at: epoch ms."""
+    """ok: nothing is wrong anywhere. checked_at: epoch ms; faults: null = not known in this installation."""
 
     ok: bool
     checked_at: int
@@ -97,6 +98,7 @@ class HealthView(View):
     gateways: GatewaysHealth
     outbox: OutboxHealth
     logs: LogHealth
+    faults: FaultsMeasured | None
 
 
 class Health:
@@ -133,6 +135,7 @@ class Health:
             gateways=gateways,
             outbox=shown,
             logs=logs,
+            faults=faults_measured(),
         )
 
     async def _service(self, service_id: str) -> ServiceHealth:

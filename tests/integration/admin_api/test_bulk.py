@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from admin_api.tables.access import admin_audit_log
 from tests.admin_world import Caller, World, refusal
 
+FROM_PAGE = {"HX-Request": "true", "Accept-Language": "en"}
 SOON = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 
 
@@ -50,6 +51,24 @@ async def test_rows_are_chosen_by_a_filter_as_the_list_shows_them(world: World, 
     switched = await admin.post("/mappings/state", {"filter": {"service_id": "closing-service"}, "state": 0})
     assert switched.json()["changed"] == [m["id"] for m in made]
     assert await audited(world, "edit", "app_mapping") == sorted(str(m["id"]) for m in made)
+
+
+async def test_a_page_changes_all_that_match_only_as_many_as_it_showed(world: World, admin: Caller) -> None:
+    """Rows that came after the operator looked are not changed with the others: the page says how many there are now."""
+    made = [await admin.new_mapping(service_id="page-service") for _ in range(3)]
+    form = {"match": "1", "here": "/mappings?q=page-service", "state": "0"}
+
+    async def send(shown_total: int) -> tuple[int, str]:
+        answer = await admin.http.post(
+            "/mappings/state", data=form | {"shown_total": str(shown_total)}, headers=FROM_PAGE
+        )
+        return answer.status_code, answer.text
+
+    status, words = await send(2)
+    assert status == 409 and "the filter finds 3 rows now, not 2" in words
+    assert [(await admin.shown(f"/mappings/{row['id']}"))["state"] for row in made] == [1, 1, 1]
+    assert (await send(3))[0] == 200
+    assert [(await admin.shown(f"/mappings/{row['id']}"))["state"] for row in made] == [0, 0, 0]
 
 
 async def test_tokens_are_revoked_by_selection_and_by_filter(world: World, admin: Caller) -> None:

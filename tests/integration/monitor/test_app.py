@@ -14,6 +14,7 @@ import pytest
 from monitor import app as monitor_app
 from monitor.job import running_jobs, tick_trigger
 from monitor.repository.windows import last_window
+from monitor.service.watch import Watch
 from monitor.settings import MonitorSettings
 from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.adapters.embedded import Embedded
@@ -47,6 +48,7 @@ class Monitor:
     http: httpx.AsyncClient
     resources: monitor_app.Resources
     settings: MonitorSettings
+    watch: Watch
     box: Path
 
 
@@ -63,14 +65,17 @@ async def monitor(
         indexer_addresses=(f"127.0.0.1:{free_port()}",),
     )
     async with monitor_app.open_resources(told) as resources:
-        transport = httpx.ASGITransport(monitor_app.create_app(resources, told))
+        watch = monitor_app.create_watch(resources, told)
+        transport = httpx.ASGITransport(monitor_app.create_app(resources, told, watch))
         async with httpx.AsyncClient(transport=transport, base_url="http://monitor") as http:
-            yield Monitor(http, resources, told, box)
+            yield Monitor(http, resources, told, watch, box)
 
 
 async def test_a_monitor_without_logs_says_so_by_mail_and_to_whoever_asks(monitor: Monitor) -> None:
     """log_indexer cannot be reached: an alert, a mail per recipient in the outbox folder, figures, all visible over HTTP."""
-    assert await monitor_app.create_watch(monitor.resources, monitor.settings).tick() == "blind"
+    assert (await monitor.http.get("/readyz")).json()["facts"] == {"leads": "no", "fencing": "0"}
+    assert await monitor.watch.tick() == "blind"
+    assert (await monitor.http.get("/readyz")).json()["facts"] == {"leads": "yes", "fencing": "1"}
     assert await monitor_app.create_delivery(monitor.resources, monitor.settings).send_due() == 2
     assert len(list(monitor.box.glob("*.eml"))) == 2
     assert "看不到调用日志" in next(monitor.box.glob("*.eml")).read_text()

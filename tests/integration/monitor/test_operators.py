@@ -52,7 +52,9 @@ async def http(
         mailer.failures["boss@pailou.example"] = AddressRefused("550 no such user")
         await delivery(database, mailer, clock).send_due()
     async with monitor_app.open_resources(told) as resources:
-        transport = httpx.ASGITransport(monitor_app.create_app(resources, told))
+        transport = httpx.ASGITransport(
+            monitor_app.create_app(resources, told, monitor_app.create_watch(resources, told))
+        )
         async with httpx.AsyncClient(transport=transport, base_url="http://monitor", headers=KEY) as http:
             yield http
 
