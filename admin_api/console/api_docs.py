@@ -1,6 +1,7 @@
 """The documentation page: the operations of the OpenAPI document, by menu, rendered here since no other host may be asked."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from admin_api.console.html import Html, table, tag, text
@@ -8,8 +9,8 @@ from admin_api.console.html import Html, table, tag, text
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
-def operations(document: dict[str, Any]) -> Html:
-    """Everything that the document says about its operations and models."""
+def operations(document: dict[str, Any], say: Callable[[str], str]) -> Html:
+    """Everything that the document says about its operations and models. say: the names of menus in the reader's language."""
     by_tag: dict[str, list[Html]] = {}
     for path, item in document["paths"].items():
         for method in _METHODS:
@@ -17,9 +18,9 @@ def operations(document: dict[str, Any]) -> Html:
                 operation = item[method]
                 name = operation.get("tags", ["other"])[0]
                 by_tag.setdefault(name, []).append(_operation(document, method, path, operation))
-    links = tag("p", *(tag("a", f"{name} ", href=f"#{number}") for number, name in enumerate(by_tag)))
+    links = tag("p", *(tag("a", say(name), " ", href=f"#{number}") for number, name in enumerate(by_tag)))
     sections = [
-        tag("section", tag("h2", name, id=str(number)), *entries)
+        tag("section", tag("h2", say(name), id=str(number)), *entries)
         for number, (name, entries) in enumerate(by_tag.items())
     ]
     return Html(links + "".join(sections))

@@ -2,12 +2,14 @@
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "static"
 ASSETS_PATH = "/assets"
+ICONS_PATH = "vendor/icons.svg"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -39,6 +41,18 @@ def assets() -> dict[str, Asset]:
             tag = hashlib.sha256(content).hexdigest()[:16]
             found[file.relative_to(FOLDER).as_posix()] = Asset(content, _TYPES[file.suffix], tag)
     return found
+
+
+@cache
+def icons() -> tuple[str, ...]:
+    """The names of the icons that there are, in alphabetical order."""
+    return tuple(re.findall(r'<symbol id="([^"]+)"', assets()[ICONS_PATH].content.decode()))
+
+
+@cache
+def icon_url(name: str) -> str:
+    """The icon's place in the sprite; one that is not there shows as a point: menus are edited by people."""
+    return f"{asset_url(ICONS_PATH)}#{name if name in icons() else 'point'}"
 
 
 def asset_url(path: str) -> str:

@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
 
-from admin_api.console.assets import asset_url, assets
+from admin_api.console.assets import asset_url, icon_url
 from admin_api.console.catalogues import LANGUAGES, N_, EarlyTexts, translations
 from admin_api.console.formats import Times, filters
 from admin_api.console.forms import field_errors
@@ -23,13 +22,13 @@ from admin_api.security.doorway import PAGE_POLICY
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.problems import Problem, problem_of
 from admin_api.tables.rows import RowInUse, ValueTaken
+from admin_api.tables.selection import BulkResult
 from openplatform.ports import Clock
 
 log = logging.getLogger(__name__)
 
 LOGIN_PATH, PASSWORD_PATH = "/login", "/me/password"  # addresses
 _TEMPLATES = Path(__file__).parent / "templates"
-_ICONS = "vendor/icons.svg"
 _IN_FORCE = N_("Saved, and on its way to every gateway.")
 _WAITING = N_("Saved. It comes into force as soon as Redis answers again.")
 _SAVED = N_("Saved.")
@@ -104,6 +103,14 @@ class Console:
         if text == _SAVED and in_force is not None:
             text = _IN_FORCE if in_force else _WAITING
         return {"HX-Trigger": json.dumps({"toast-next" if later else "toast": view.say(text)})}
+
+    async def done_with_many(
+        self, request: Request, rows_template: str, result: BulkResult, *, in_force: bool | None, **values: Any
+    ) -> Response:
+        """What became of many rows, item by item where something failed, and the list as it is now: rows_template with these values."""
+        headers = {} if result.failures else await self.toast(request, in_force=in_force)
+        shown = {"result": result, "rows_template": rows_template, **values}
+        return await self.page(request, "done_with_many.html", headers=headers, **shown)
 
     async def refuse(self, request: Request, problem: Problem) -> Response:
         """A refusal as a page, or as the part of the page that asked."""
@@ -191,12 +198,5 @@ def _environment(language: str, zone: ZoneInfo, clock: Clock) -> Environment:
     environment.extend(texts=translations(language))
     environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= filters(Times(zone, language.replace("-", "_"), clock.now))
-    environment.globals |= {"asset": asset_url, "languages": LANGUAGES, "icon_url": _icon_url, "zone": zone.key}
+    environment.globals |= {"asset": asset_url, "languages": LANGUAGES, "icon_url": icon_url, "zone": zone.key}
     return environment
-
-
-@cache
-def _icon_url(name: str) -> str:
-    """The icon's place in the sprite; one that is not there shows as a point: menus are edited by people."""
-    known = f'<symbol id="{name}"'.encode() in assets()[_ICONS].content
-    return f"{asset_url(_ICONS)}#{name if known else 'point'}"

@@ -14,11 +14,6 @@ L = TypeVar("L", bound=BaseModel)
 SIZES = (20, 50, 100)
 
 
-def query_of(url: str) -> QueryParams:
-    """The parameters of an address that a form carries along."""
-    return QueryParams(url.partition("?")[2])
-
-
 def read_query(model: type[L], query: QueryParams, **defaults: Any) -> L:
     """The model filled from the query; what is unknown, empty or invalid falls back to the default. Raises ValidationError
     only when the defaults themselves do not fit."""

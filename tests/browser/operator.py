@@ -16,8 +16,10 @@ from openplatform.signed_call import sign_call
 AXE = (Path(__file__).parent / "vendor/axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 API = "api/v1"
-SCREENSHOTS = "PAILOU_TEST_SCREENSHOTS"
-"""A folder for pictures of all screens; none are made when it is not named."""
+PICTURES = Path(os.environ.get("PAILOU_TEST_SCREENSHOTS") or Path(__file__).parents[2] / "build/screenshots")
+"""Where pictures of the screens are kept: some are shown in docs/, all are there to be looked at."""
+TALLEST_PX = 2400
+"""A picture ends there: what comes below are more rows of the same table."""
 
 _numbers = itertools.count(1)
 
@@ -151,30 +153,30 @@ class Reader:
         # Not wait_for_function: it evaluates its text in the page, which the page's policy forbids.
         expect(self.page.locator(".region[aria-busy], form.sending")).to_have_count(0, timeout=20_000)
 
-    def axe(self) -> list[str]:
-        """What axe-core finds wrong with the page, by rule and element."""
-        self.page.evaluate(AXE)
-        found = self.page.evaluate(
-            "rules => axe.run(document, {runOnly: {type: 'tag', values: rules}, resultTypes: ['violations']})", RULES
-        )
+    def axe(self, *, colours_only: bool = False) -> list[str]:
+        """What axe-core finds wrong with the page, by rule and element. colours_only: all that differs in another theme."""
+        if not self.page.evaluate("() => Boolean(window.axe)"):
+            self.page.evaluate(AXE)
+        asked = {"type": "rule", "values": ["color-contrast"]} if colours_only else {"type": "tag", "values": RULES}
+        found = self.page.evaluate("asked => axe.run(document, {runOnly: asked, resultTypes: ['violations']})", asked)
         return [
             f"{self.page.url} {v['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
             for v in found["violations"]
             for node in v["nodes"]
         ]
 
-    def picture(self, name: str) -> None:
-        """A picture of the whole page, if pictures are wanted."""
-        folder = os.environ.get(SCREENSHOTS)
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            seen = self.page.viewport_size
-            height = self.page.evaluate("document.documentElement.scrollHeight")
-            if seen is not None and not self.page.locator("dialog[open]").count():
-                self.page.set_viewport_size({"width": seen["width"], "height": max(seen["height"], height)})
-            self.page.screenshot(path=f"{folder}/{name}.png")
-            if seen is not None:
-                self.page.set_viewport_size(seen)
+    def picture(self, name: str, *, tallest_px: int = TALLEST_PX) -> None:
+        """Keeps a picture of the page as `name-language-theme-width.png`; of an open dialog what the window shows."""
+        seen = self.page.viewport_size
+        assert seen is not None
+        language, theme, height, is_dialog = self.page.evaluate(
+            "() => { const root = document.documentElement;"
+            " return [root.lang, root.dataset.bsTheme, root.scrollHeight, Boolean(document.querySelector('dialog[open]'))]; }"
+        )
+        if height > seen["height"] and not is_dialog:  # the menu at the side is as high as the window
+            self.page.set_viewport_size({"width": seen["width"], "height": min(height, tallest_px)})
+        self.page.screenshot(path=PICTURES / f"{name}-{language}-{theme}-{seen['width']}.png")
+        self.page.set_viewport_size(seen)
 
     def _look(self, request: Request) -> None:
         if not request.url.startswith((self.platform.url + "/", "data:", "blob:")):

@@ -21,7 +21,7 @@ SCREENS = [
     Screen("logs-expanded", "/logs?range=7d", opens="[data-expand]"),
     Screen("log-drawer", "/logs?range=7d", opens="[data-open-log]"),
     Screen("logs-nothing", "/logs?range=7d&api_name=nothing"),
-    Screen("logs-export", "/logs?range=7d", opens="[data-dialog='#export']"),
+    Screen("logs-export", "/logs?range=7d", opens="[data-exports] summary"),
     Screen("health", "/sys/health"),
     Screen("stats", "/stats?range=7d"),
     Screen("stats-time", "/stats?range=7d&by=time"),

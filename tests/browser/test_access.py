@@ -104,6 +104,31 @@ def test_menu_parent_loop_refused(reader: Reader, platform: Platform) -> None:
         platform.ask("DELETE", f"/menus/{entry['id']}")
 
 
+def test_menu_icon_and_order(reader: Reader, platform: Platform) -> None:
+    """An icon is found by part of its name and chosen by keys; an entry moves by its buttons, and the focus with it."""
+    above = platform.ask("POST", "/menus", json={"name": "above", "type": 0})
+    first, second = [
+        platform.ask("POST", "/menus", json={"name": f"order{n}", "type": 0, "parent_id": above["id"]}) for n in (1, 2)
+    ]
+    page = reader.go(f"/sys/menus/{first['id']}")
+    page.fill("#menu-icon-filter", "truck")
+    expect(page.locator(".icon-choice label:visible")).to_have_count(1)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="保存").click()
+    page.wait_for_url(re.compile("/sys/menus$"))
+    expect(page.locator("tr", has_text="order1").locator("use").first).to_have_attribute("href", re.compile("#truck$"))
+    assert platform.ask("GET", f"/menus/{first['id']}")["icon"] == "truck"
+
+    moving = page.get_by_role("button", name="上移: order2")
+    moving.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("tr", has_text=re.compile("order[12]")).first).to_contain_text("order2")
+    expect(moving).to_be_focused()
+    for entry in (first, second, above):
+        platform.ask("DELETE", f"/menus/{entry['id']}")
+
+
 def test_audit_before_after(reader: Reader, platform: Platform) -> None:
     """A change is found by its row, with both values; a script in a name stays text."""
     role = new_role(platform)
@@ -155,6 +180,7 @@ def test_the_sign_debugger_names_the_broken_rule(reader: Reader, platform: Platf
     told = page.locator("[data-told]")
     expect(told).to_contain_text("timestamp")
     expect(told.locator(".signed")).to_contain_text(f"app_key{demo['app_key']}methodopen.time.get")
+    reader.picture("explain-told")
 
 
 def test_preferences_change_the_page_at_once(reader: Reader, platform: Platform) -> None:

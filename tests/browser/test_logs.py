@@ -58,6 +58,7 @@ def test_log_search_combined_highlight(reader: Reader, called: Platform) -> None
     expect(page.locator("[data-total]")).to_have_text("1 条调用")
     assert page.locator(".snippet em").all_inner_texts() == [WORD, "two"]
     expect(page.locator(".pills li")).to_have_count(3)
+    reader.picture("logs-found")
     page.get_by_label("去掉条件：关键词").click()
     reader.settled()
     assert "q" not in parse_qs(urlsplit(page.url).query)
@@ -87,6 +88,26 @@ def test_log_drawer_shows_a_call_and_its_neighbours(reader: Reader, called: Plat
     expect(page.locator("tr.expanded").first).to_contain_text("order_id=880000000001")
 
 
+def test_log_columns_are_kept_in_the_profile(reader: Reader, called: Platform) -> None:
+    """The table has the columns that were ticked, at the next visit too."""
+    page = reader.go(f"/logs?range=1h&q={WORD}")
+    heads = page.locator("#found thead th")
+    usual = heads.all_inner_texts()
+
+    def tick(*, on: bool) -> None:
+        page.locator("[data-columns] summary").click()
+        page.locator("[data-columns]").get_by_label("请求 ID").set_checked(on)
+        with page.expect_navigation():
+            page.get_by_role("button", name="显示这些列").click()
+        reader.settled()
+
+    tick(on=True)
+    reader.go("/logs?range=7d")
+    expect(heads).to_have_text([*usual, "请求 ID"])
+    tick(on=False)
+    expect(heads).to_have_text(usual)
+
+
 def test_log_xss_payload_inert(reader: Reader, called: Platform) -> None:
     """Markup in a request is text in the snippet, the expanded row, the drawer and the pill."""
     page = reader.go(f"/logs?range=1h&q={WORD}%20script")
@@ -94,8 +115,11 @@ def test_log_xss_payload_inert(reader: Reader, called: Platform) -> None:
     expect(page.locator(".snippet")).to_contain_text("</em><script>window.hacked=1</script>")
     assert page.locator(".snippet em").all_inner_texts() == [WORD, "script", "script"]
     page.locator("[data-expand]").click()
-    page.locator("[data-open-log]").click()
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
     expect(page.locator("dialog.drawer-box")).to_contain_text("onerror=window.hacked=1")
+    page.keyboard.press("Escape")
+    expect(page.locator("tr[data-log]")).to_be_focused()
     page.goto("/logs?range=1h&q=%3C%2Fem%3E%3Cscript%3Ewindow.hacked%3D1%3C%2Fscript%3E")
     reader.settled()
     expect(page.locator(".pills li")).to_contain_text("</em><script>window.hacked=1</script>")
@@ -168,16 +192,16 @@ def test_stats_seconds_range(reader: Reader, called: Platform) -> None:
 def test_csv_export_formula_safe(reader: Reader, called: Platform) -> None:
     """The export of a search is a file with every record found, and no cell that a spreadsheet would compute."""
     page = reader.go(f"/logs?range=1h&q={WORD}")
-    page.locator("[data-dialog='#export']").click()
+    page.locator("[data-exports] summary").click()
     with page.expect_download() as begun:
-        page.get_by_role("link", name="CSV").click()
+        page.get_by_role("link", name="CSV", exact=True).click()
     rows = list(csv.DictReader(io.StringIO(text_of(begun.value), newline="")))
     assert begun.value.suggested_filename.endswith(".csv")
     assert len(rows) == 5
     assert {row["apiName"] for row in rows} == {"open.order.get", f"'{FORMULA}"}
     for row in rows:
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row.values())
-    expect(page.locator("[data-export-end]")).to_have_text("已保存。")
+    expect(page.locator("dialog[open]")).to_have_count(0)  # nothing is left to be said
 
 
 def test_es_down_region(reader: Reader, called: Platform) -> None:

@@ -46,6 +46,7 @@ def test_mapping_create_publish_call(reader: Reader) -> None:
     page.select_option("#mapping-state", "0")
     page.get_by_role("button", name="预览变更").click()
     expect(shown).to_contain_text("22")  # what callers will be told
+    reader.picture("mapping-preview")
     shown.get_by_role("button", name="发布").click()
     calls_end_with(reader, 22, name, order_id="880000000001")
 
@@ -72,7 +73,7 @@ def test_mapping_ssrf_refused(reader: Reader) -> None:
 
 def test_token_revoke(reader: Reader) -> None:
     """A token that is recorded works at once, is found by pasting it, and is error 27 when revoked."""
-    page, demo = reader.go("/tokens/new?app_id=1"), reader.platform.demo
+    page, demo = reader.go("/tokens/new?app_key=10000001"), reader.platform.demo
     page.fill("#token-user_id", str(demo["vender_id"]))
     page.get_by_role("button", name="录入").click()
     token = page.locator("[data-copy]").first.get_attribute("data-copy")
@@ -104,5 +105,6 @@ def test_the_bench_calls_and_times_the_stages(reader: Reader) -> None:
     expect(tried).to_contain_text("880000000001")
     expect(tried).to_contain_text("app_key10000001")  # the text that is signed
     expect(tried.locator("canvas")).to_be_visible()
+    reader.picture("bench-tried", tallest_px=1000)
     tried.locator("summary").click()
     expect(tried.get_by_role("row", name=re.compile("签名"))).to_be_visible()

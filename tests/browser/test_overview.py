@@ -38,6 +38,7 @@ def test_overview_shows_calls_and_health(reader: Reader, platform: Platform) -> 
     code = page.locator("#calls").get_by_role("link", name="25:isv.invalid-signature")
     expect(code).to_be_visible(timeout=30_000)  # the page asks again every ten seconds
     expect(page.locator("#calls canvas")).to_be_visible()
+    reader.picture("overview-today")
     page.locator("figcaption summary").click()
     expect(page.locator("figcaption table")).to_be_visible()
 

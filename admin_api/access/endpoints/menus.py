@@ -5,7 +5,15 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter
 
 from admin_api.access.repository.roles import all_menus
-from admin_api.access.service.menus import MenuDraft, MenuEdit, create_menu, delete_menu, edit_menu
+from admin_api.access.service.menus import (
+    MenuDraft,
+    MenuEdit,
+    MenuMove,
+    create_menu,
+    delete_menu,
+    edit_menu,
+    move_menu,
+)
 from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import needs
@@ -54,6 +62,11 @@ def menu_routes(database: Database, zone: ZoneInfo) -> APIRouter:
     @router.patch("/{menu_id}", openapi_extra=needs("sys:menu:edit"))
     async def change_menu(menu_id: Id, edit: MenuEdit, desk: AtDesk) -> MenuView:
         return MenuView.of(await desk.change(lambda change: edit_menu(change, menu_id, edit)), zone)
+
+    @router.post("/{menu_id}/move", openapi_extra=needs("sys:menu:edit"))
+    async def move_one(menu_id: Id, move: MenuMove, desk: AtDesk) -> MenuView:
+        """Changes places with the entry before or after it."""
+        return MenuView.of(await desk.change(lambda change: move_menu(change, menu_id, move)), zone)
 
     @router.delete("/{menu_id}", status_code=204, openapi_extra=needs("sys:menu:remove"))
     async def remove_menu(menu_id: Id, desk: AtDesk) -> None:

@@ -12,7 +12,7 @@ from admin_api.security.operators import Operator
 from admin_api.security.permissions import EVERYTHING, PERMS_PATTERN
 from admin_api.security.problems import Problem, invalid_field
 from admin_api.tables.access import menu
-from admin_api.tables.rows import Row, RowInUse, delete_row, edit_row, fetch_row, insert_row
+from admin_api.tables.rows import Row, RowInUse, delete_row, edit_row, fetch_row, insert_row, update_row
 from admin_api.tables.shapes import UNSET, Body, Count, Edit, Line50
 from openplatform.sql import AsyncConnection
 
@@ -31,7 +31,10 @@ Perms = Annotated[str, StringConstraints(max_length=100), AfterValidator(_permis
 
 
 class MenuDraft(Body):
-    """parent_id: 0 = top level; type: 0 directory, 1 menu, 2 button; a button has a permission and no icon."""
+    """parent_id: 0 = top level; type: 0 directory, 1 menu, 2 button; a button has a permission and no icon.
+
+    order_num: smaller ones come first; null = after all others of the same parent.
+    """
 
     name: Line50
     parent_id: Count = 0
@@ -39,7 +42,7 @@ class MenuDraft(Body):
     url: MenuUrl = ""
     icon: Icon = ""
     perms: Perms = ""
-    order_num: Count = 0
+    order_num: Count | None = None
 
 
 class MenuEdit(Edit):
@@ -53,12 +56,21 @@ class MenuEdit(Edit):
     order_num: Count = UNSET
 
 
+class MenuMove(Body):
+    """up: before the entry that stands before it now, of the same parent; down: after the next one."""
+
+    to: Literal["up", "down"]
+
+
 async def create_menu(change: Change, draft: MenuDraft) -> Row:
     """The new row. Raises a Problem for a place or a permission that does not fit."""
     await change_access_alone(change.connection)
     refuse_permission(change, draft.perms)
     values = draft.model_dump()
     await _refuse_misfit(change.connection, values)
+    if draft.order_num is None:
+        others = await _entries_below(change.connection, draft.parent_id)
+        values["order_num"] = max((other["order_num"] for other in others), default=0) + 1
     row = await insert_row(change.connection, menu, values)
     await change.record("create", menu.name, row["id"], after=row)
     return row
@@ -74,6 +86,21 @@ async def edit_menu(change: Change, menu_id: int, edit: MenuEdit) -> Row:
     await _refuse_misfit(change.connection, after)
     await change.record("edit", menu.name, menu_id, before, after)
     return after
+
+
+async def move_menu(change: Change, menu_id: int, move: MenuMove) -> Row:
+    """The row, changed places with its neighbour; the first stays first and the last last. Raises RowMissing."""
+    await change_access_alone(change.connection)
+    moved = await fetch_row(change.connection, menu, menu_id)
+    entries = await _entries_below(change.connection, moved["parent_id"])
+    at = next(number for number, entry in enumerate(entries) if entry["id"] == menu_id)
+    to = min(max(at + (1 if move.to == "down" else -1), 0), len(entries) - 1)
+    entries.insert(to, entries.pop(at))
+    for number, before in enumerate(entries, 1):  # numbers may be equal, and then the ids decide: they are counted anew
+        if to != at and before["order_num"] != number:
+            after = await update_row(change.connection, menu, before, {"order_num": number})
+            await change.record("edit", menu.name, before["id"], before, after)
+    return await fetch_row(change.connection, menu, menu_id)
 
 
 async def delete_menu(change: Change, menu_id: int) -> None:
@@ -97,6 +124,10 @@ async def menus_of_operator(connection: AsyncConnection, operator: Operator) -> 
             shown.add(menu_id)
             menu_id = rows[menu_id]["parent_id"]
     return [row for row in rows.values() if row["id"] in shown]
+
+
+async def _entries_below(connection: AsyncConnection, parent_id: int) -> list[Row]:
+    return [row for row in await all_menus(connection) if row["parent_id"] == parent_id]
 
 
 async def _refuse_misfit(connection: AsyncConnection, row: Row) -> None:

@@ -31,7 +31,7 @@ def audit_pages(parts: Parts) -> APIRouter:
         async with database.read() as connection:
             rows, total = await list_audit_rows(connection, listing)
         state = ListState(AUDIT, listing, total, default_size=view.page_size)
-        shown = [row | {"differences": _differences(row)} for row in rows]
+        shown = [with_differences(row) for row in rows]
         return await console.page(request, "audit/changes.html", state=state, rows=shown, listing=listing)
 
     @router.get(LOGINS, openapi_extra=needs("sys:audit:view"))
@@ -62,11 +62,11 @@ def _aware(text: str, zone: ZoneInfo) -> str:
     return text if moment.tzinfo else moment.replace(tzinfo=zone).isoformat()
 
 
-def _differences(row: Row) -> list[tuple[str, object, object]]:
-    """(column, before, after) of what the change touched; what was not there is None."""
+def with_differences(row: Row) -> Row:
+    """The row, and as `differences` (column, before, after) of what the change touched; what was not there is None."""
     before = json.loads(row["before"]) if row["before"] else {}
     after = json.loads(row["after"]) if row["after"] else {}
-    return [(name, _plain(before.get(name)), _plain(after.get(name))) for name in {**before, **after}]
+    return row | {"differences": [(n, _plain(before.get(n)), _plain(after.get(n))) for n in {**before, **after}]}
 
 
 def _plain(value: object) -> object:

@@ -64,7 +64,12 @@ def bench_pages(parts: Parts) -> APIRouter:
         }  # fmt: skip
         fields = _fields(await mapping_of(chosen))
         return await console.page(
-            request, "bench/bench.html", apps=apps, mappings=mappings, fields=fields, values=values | given
+            request,
+            "bench/bench.html",
+            apps=[(app["app_key"], app["app_name"]) for app in apps],
+            mappings=mappings,
+            fields=fields,
+            values=values | given,
         )
 
     @router.get("/try/params", openapi_extra=needs("gw:try"))
@@ -93,7 +98,7 @@ def bench_pages(parts: Parts) -> APIRouter:
         stages = [(view.say(_STAGE_WORDS.get(stage, stage)), micros) for stage, micros in tried.stages]
         chart = {
             "kind": "bar", "horizontal": True, "categories": [stage for stage, _ in stages], "unit": "µs", "digits": 1,
-            "axis": view.say(N_("Stage")), "series": [{"name": view.say(N_("Time")), "data": [m for _, m in stages], "tone": "blue"}],
+            "axis": view.say(N_("Stage")), "series": [{"name": view.say(N_("Duration")), "data": [m for _, m in stages], "tone": "blue"}],
         }  # fmt: skip
         return await console.page(
             request, "bench/tried.html", call=call, tried=tried, shown=_pretty(tried.body), chart=chart

@@ -29,6 +29,7 @@ from admin_api.tables.rows import Row, fetch_row
 from admin_api.tables.shapes import Id
 
 _LATEST = 20
+REASONS = {"recharge": N_("Recharge"), "call": N_("Calls with a price")}
 
 
 def customer_pages(parts: Parts) -> APIRouter:
@@ -70,7 +71,9 @@ def customer_pages(parts: Parts) -> APIRouter:
             moves: list[Row] = []
             if view.may("gw:recharge:list"):
                 moves, _ = await list_ledger(connection, LedgerListing(cus_id=customer_id, size=_LATEST))
-        return await console.page(request, "customers/detail.html", customer=row, values=row, moves=moves)
+        return await console.page(
+            request, "customers/detail.html", customer=row, values=row, moves=moves, reasons=REASONS
+        )
 
     @router.post("/{customer_id}", openapi_extra=needs("gw:customer:edit"))
     async def edit_one(customer_id: Id, request: Request, desk: AtDesk) -> Response:

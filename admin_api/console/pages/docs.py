@@ -20,12 +20,13 @@ def docs_pages(parts: Parts) -> APIRouter:
     @router.get(DOCS_PATH, openapi_extra=needs(SIGNED_IN))
     async def docs(request: Request) -> Response:
         document = request.app.openapi()
+        view = await parts.console.views.of(request)
         return await parts.console.page(
             request,
             "docs/operations.html",
             described=document["info"].get("description", ""),
             document_url=OPENAPI_PATH,
-            operations=Markup(operations(document)),  # noqa: S704  # api_docs escapes every value
+            operations=Markup(operations(document, view.say)),  # noqa: S704  # api_docs escapes every value
         )
 
     return router

@@ -8,15 +8,19 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from admin_api.access.service.preferences import Preferences, change_preferences
 from admin_api.analytics.service.conditions import LogSearch
 from admin_api.apis.repository import MappingListing, list_mappings
 from admin_api.apps.repository.apps import AppListing, list_apps
 from admin_api.console.catalogues import N_
+from admin_api.console.forms import sent_form
 from admin_api.console.frame import PageRoute, is_partial
+from admin_api.console.log_columns import COLUMNS, TABLE, chosen_columns
 from admin_api.console.log_filters import PRESETS, LogFilters, labels_of, read_filters, zone_of
 from admin_api.console.parts import Parts
 from admin_api.console.views import View
-from admin_api.security.permissions import needs
+from admin_api.outbox.desk import AtDesk
+from admin_api.security.permissions import SIGNED_IN, needs
 from admin_api.security.problems import Problem
 from admin_api.tables.shapes import Search
 from openplatform.records import CallLog, Histogram
@@ -24,21 +28,9 @@ from openplatform.records import CallLog, Histogram
 PATH = "/logs"
 _SUGGESTIONS = 50
 _DAY_MS = 86_400_000
-_SYSTEM = frozenset(
-    [
-        "method",
-        "app_key",
-        "session",
-        "timestamp",
-        "v",
-        "format",
-        "sign_method",
-        "sign",
-        "simplify",
-        "partner_id",
-        "target_app_key",
-    ]
-)
+_SYSTEM = frozenset([
+    "method", "app_key", "session", "timestamp", "v", "format", "sign_method", "sign", "simplify", "partner_id", "target_app_key",
+])  # fmt: skip
 _OK, _ERRORS = N_("Succeeded"), N_("Errors")
 _TIME = N_("Time")
 
@@ -67,7 +59,7 @@ def log_pages(parts: Parts) -> APIRouter:
 
     @router.get("/logs/found", openapi_extra=needs("log:search"))
     async def found(request: Request) -> Response:
-        _, filters = await asked_for(request)
+        view, filters = await asked_for(request)
         try:
             if filters.asked is None:
                 raise filters.problem or Problem(422, "invalid", "the search makes no sense", "搜索条件不合法")
@@ -76,8 +68,18 @@ def log_pages(parts: Parts) -> APIRouter:
             return await _outage(request, filters, problem)
         names = await analytics.app_names([hit.log.appkey for hit in page.hits])
         return await console.page(
-            request, "logs/found.html", filters=filters, found=page, names=names, rest=_rest_of_content
-        )
+            request, "logs/found.html", filters=filters, found=page, names=names, rest=_rest_of_content,
+            all_columns=COLUMNS, columns=chosen_columns(view.preferences.columns),
+        )  # fmt: skip
+
+    @router.post("/logs/columns", openapi_extra=needs(SIGNED_IN))
+    async def choose_columns(request: Request, desk: AtDesk) -> Response:
+        view = await console.views.of(request)
+        ticked = (await sent_form(request)).getlist("columns")
+        chosen = {TABLE: [column.name for column in COLUMNS if column.name in ticked]}
+        wanted = Preferences(columns=view.preferences.columns | chosen)
+        await desk.change(lambda change: change_preferences(change, wanted))
+        return Response(headers={"HX-Refresh": "true"})
 
     @router.get("/logs/chart", openapi_extra=needs("log:search"))
     async def chart(request: Request) -> Response:

@@ -76,10 +76,7 @@ def mapping_pages(parts: Parts) -> APIRouter:
         wanted = selection_of(MappingSwitch, MappingFilter, MappingListing, sent)
         result = await desk.change(lambda change: switch_mappings(change, wanted, wanted.state))
         shown = await listed(request, here_of(sent))
-        headers = {} if result.failures else await console.toast(request, in_force=desk.in_force)
-        return await console.page(
-            request, "done_with_many.html", headers=headers, result=result, rows_template="mappings/rows.html", **shown
-        )
+        return await console.done_with_many(request, "mappings/rows.html", result, in_force=desk.in_force, **shown)
 
     @router.post("/mappings/{mapping_id}/delete", openapi_extra=needs("gw:mapping:remove"))
     async def delete(mapping_id: Id, request: Request, desk: AtDesk) -> Response:

@@ -1,5 +1,6 @@
 """/sys/menus: the tree of directories, menus and buttons that carries the permissions."""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -7,7 +8,17 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from admin_api.access.repository.roles import all_menus
-from admin_api.access.service.menus import BUTTON, MenuDraft, MenuEdit, create_menu, delete_menu, edit_menu
+from admin_api.access.service.menus import (
+    BUTTON,
+    MenuDraft,
+    MenuEdit,
+    MenuMove,
+    create_menu,
+    delete_menu,
+    edit_menu,
+    move_menu,
+)
+from admin_api.console.assets import icons
 from admin_api.console.catalogues import N_
 from admin_api.console.forms import parse, sent_form
 from admin_api.console.frame import PageRoute
@@ -33,19 +44,19 @@ def menu_pages(parts: Parts) -> APIRouter:
         async with database.read() as connection:
             rows = await all_menus(connection)
             row = None if menu_id is None else await fetch_row(connection, menu, menu_id)
-        above = [(r, depth) for r, depth in flat(tree(rows)) if r["type"] != BUTTON and r["id"] != menu_id]
-        return {"row": row, "above": above}
+        above = [line for line in flat(tree(rows)) if line.row["type"] != BUTTON and line.row["id"] != menu_id]
+        return {"row": row, "above": above, "icons": icons()}
 
     @router.get(PATH, openapi_extra=needs("sys:menu:list"))
     async def menus(request: Request) -> Response:
         async with database.read() as connection:
-            rows = flat(tree(await all_menus(connection)))
-        return await console.page(request, "menus/list.html", rows=rows)
+            lines = flat(tree(await all_menus(connection)))
+        return await console.page(request, "menus/list.html", lines=lines, moved=None)
 
     @router.get(f"{PATH}/new", openapi_extra=needs("sys:menu:add"))
     async def new_menu(request: Request) -> Response:
         below = request.query_params.get("below", "")
-        values = {"parent_id": int(below) if below.isdecimal() and len(below) < 10 else 0, "type": 1, "order_num": 0}
+        values = {"parent_id": int(below) if below.isdecimal() and len(below) < 10 else 0, "type": 1}
         return await console.page(request, "menus/new.html", values=values, key=uuid4().hex, **await known())
 
     @router.post(PATH, openapi_extra=needs("sys:menu:add"))
@@ -75,6 +86,14 @@ def menu_pages(parts: Parts) -> APIRouter:
             return await console.form_again(request, "menus/form.html", problem, values=sent, **shown)
         return await console.done(request, leads_to=PATH)
 
+    @router.post(f"{PATH}/{{menu_id}}/move", openapi_extra=needs("sys:menu:edit"))
+    async def move_one(menu_id: Id, request: Request, desk: AtDesk) -> Response:
+        move = parse(MenuMove, await sent_form(request))
+        await desk.change(lambda change: move_menu(change, menu_id, move))
+        async with database.read() as connection:
+            lines = flat(tree(await all_menus(connection)))
+        return await console.page(request, "menus/rows.html", lines=lines, moved=(menu_id, move.to))
+
     @router.post(f"{PATH}/{{menu_id}}/delete", openapi_extra=needs("sys:menu:remove"))
     async def remove_menu(menu_id: Id, request: Request, desk: AtDesk) -> Response:
         await desk.change(lambda change: delete_menu(change, menu_id))
@@ -83,6 +102,19 @@ def menu_pages(parts: Parts) -> APIRouter:
     return router
 
 
-def flat(nodes: list[Node], depth: int = 0) -> list[tuple[Row, int]]:
-    """The tree line by line: the row, and how deep it lies."""
-    return [line for node in nodes for line in [(node.row, depth), *flat(node.children, depth + 1)]]
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the tree: the row, how deep it lies, whether it is the first and the last of its parent."""
+
+    row: Row
+    depth: int
+    is_first: bool
+    is_last: bool
+
+
+def flat(nodes: list[Node], depth: int = 0) -> list[Line]:
+    """The tree line by line."""
+    lines: list[Line] = []
+    for node in nodes:
+        lines += [Line(node.row, depth, node is nodes[0], node is nodes[-1]), *flat(node.children, depth + 1)]
+    return lines

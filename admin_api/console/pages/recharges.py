@@ -7,19 +7,17 @@ from uuid import uuid4
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from admin_api.apps.repository.customers import CustomerListing, list_customers
 from admin_api.billing.repository.recharges import RechargeListing, list_recharges
 from admin_api.billing.service.recharges import RechargeDraft, cancel_recharge, create_recharge, pay_recharge
 from admin_api.console.catalogues import N_
+from admin_api.console.customer_choice import customers_to_choose
 from admin_api.console.forms import parse, sent_form
 from admin_api.console.frame import REFUSED, PageRoute
 from admin_api.console.lists import ListState, read_query
 from admin_api.console.parts import Parts
 from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.permissions import needs
-from admin_api.tables.rows import Row
 from admin_api.tables.shapes import Id
-from openplatform.sql import AsyncConnection
 
 PAYMENTS = {1: N_("Alipay"), 2: N_("WeChat Pay"), 3: N_("Bank transfer")}
 STATES = {0: N_("Waiting for payment"), 1: N_("Paid"), 2: N_("Cancelled")}
@@ -43,7 +41,7 @@ def recharge_pages(parts: Parts) -> APIRouter:
     @router.get("/new", openapi_extra=needs("gw:recharge:add"))
     async def new_recharge(request: Request) -> Response:
         async with database.read() as connection:
-            customers = await _choice(connection)
+            customers = await customers_to_choose(connection)
         values = {"cus_id": request.query_params.get("cus_id", ""), "payment_type": 3}
         return await console.page(
             request, "recharges/new.html", customers=customers, values=values, key=uuid4().hex, **words
@@ -57,7 +55,7 @@ def recharge_pages(parts: Parts) -> APIRouter:
             await desk.create_row(draft, lambda change: create_recharge(change, draft))
         except REFUSED as error:
             async with database.read() as connection:
-                customers = await _choice(connection)
+                customers = await customers_to_choose(connection)
             key = request.headers.get("idempotency-key", "")
             return await console.form_again(
                 request, "recharges/new_form.html", error, customers=customers, values=sent, key=key, **words
@@ -86,8 +84,3 @@ def fen_of(yuan: str) -> int | str:
         return int(fen) if fen == fen.to_integral_value() and abs(fen) < 10**15 else yuan
     except InvalidOperation:
         return yuan
-
-
-async def _choice(connection: AsyncConnection) -> list[Row]:
-    rows, _ = await list_customers(connection, CustomerListing(size=100))
-    return sorted(rows, key=lambda row: row["nickname"] or row["username"])

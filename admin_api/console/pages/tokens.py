@@ -9,6 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from admin_api.apps.endpoints.tokens import TokenSelection
+from admin_api.apps.repository.apps import AppListing, find_app_by_key, list_apps
 from admin_api.apps.repository.tokens import (
     TokenFilter,
     TokenListing,
@@ -55,21 +56,34 @@ def token_pages(parts: Parts) -> APIRouter:
         soon = (now() + timedelta(days=7)).isoformat(timespec="minutes")
         return {"state": state, "rows": [shown(row) for row in rows], "soon": soon}
 
+    async def offered() -> list[tuple[str, str]]:
+        """app_key and name of apps to choose from."""
+        async with parts.database.read() as connection:
+            apps, _ = await list_apps(connection, AppListing(state=1, size=100))
+        return [(app["app_key"], app["app_name"]) for app in apps]
+
+    async def id_of_app(app_key: str) -> int:
+        async with parts.database.read() as connection:
+            app = await find_app_by_key(connection, app_key.strip()[:50])
+        if app is None:
+            raise invalid_field("app_key", "names no app")
+        return int(app["id"])
+
     @router.get("/tokens", openapi_extra=needs("gw:token:list"))
     async def tokens(request: Request) -> Response:
         return await console.page(request, "tokens/list.html", **await listed(request, request.query_params))
 
     @router.get("/tokens/new", openapi_extra=needs("gw:token:add"))
-    async def new_token(request: Request, app_id: str = "") -> Response:
-        view = await console.views.of(request)
-        values = {"app_id": app_id, "expire_time": view_input(parts, now() + _A_YEAR)}
-        return console.render(request, view, "tokens/new.html", values=values, key=uuid4().hex)
+    async def new_token(request: Request, app_key: str = "") -> Response:
+        values = {"app_key": app_key[:50], "expire_time": view_input(parts, now() + _A_YEAR)}
+        return await console.page(request, "tokens/new.html", values=values, key=uuid4().hex, apps=await offered())
 
     @router.post("/tokens", openapi_extra=needs("gw:token:add"))
     async def add_token(request: Request, desk: AtCreatingDesk) -> Response:
         sent = await sent_form(request)
         try:
-            draft = parse(TokenDraft, sent, expire_time=moment_of(parts, str(sent.get("expire_time", ""))))
+            ends = moment_of(parts, str(sent.get("expire_time", "")))
+            draft = parse(TokenDraft, sent, app_id=await id_of_app(str(sent.get("app_key", ""))), expire_time=ends)
 
             async def work(change: Change) -> Answer:
                 row, token = await create_token(change, draft)
@@ -78,7 +92,8 @@ def token_pages(parts: Parts) -> APIRouter:
             made = await desk.create(draft, work)
         except REFUSED as error:
             key = request.headers.get("idempotency-key", "")
-            return await console.form_again(request, "tokens/form.html", error, values=sent, key=key)
+            shown = {"values": sent, "key": key, "apps": await offered()}
+            return await console.form_again(request, "tokens/form.html", error, **shown)
         async with parts.database.read() as connection:
             row = await fetch_token(connection, made["id"])
         return await console.page(request, "tokens/made.html", row=row, token=made["access_token"])
@@ -101,10 +116,7 @@ def token_pages(parts: Parts) -> APIRouter:
         selection = selection_of(TokenSelection, TokenFilter, TokenListing, sent)
         result = await desk.change(lambda change: revoke_tokens(change, selection))
         rows = await listed(request, here_of(sent))
-        headers = {} if result.failures else await console.toast(request, in_force=desk.in_force)
-        return await console.page(
-            request, "done_with_many.html", headers=headers, result=result, rows_template="tokens/rows.html", **rows
-        )
+        return await console.done_with_many(request, "tokens/rows.html", result, in_force=desk.in_force, **rows)
 
     @router.post("/tokens/{token_id}/revoke", openapi_extra=needs("gw:token:revoke"))
     async def revoke(token_id: Id, request: Request, desk: AtDesk) -> Response:

@@ -178,6 +178,25 @@ async def test_roles_are_listed_and_the_built_in_one_stands(world: World, admin:
     assert refusal(await admin.post("/roles", {"name": "x", "menu_ids": [99999]})) == (422, "invalid")
 
 
+async def test_entries_change_places_with_their_neighbours_only(world: World, admin: Caller) -> None:
+    """A new entry comes last; up and down go one step among the entries of one parent, and stop at the ends."""
+    top = await admin.made("/menus", name="顶层", type=0)
+    made = [await admin.made("/menus", name=name, type=0, parent_id=top["id"]) for name in "abc"]
+
+    async def after(menu_id: int, to: str) -> str:
+        assert (await admin.post(f"/menus/{menu_id}/move", {"to": to})).status_code == 200
+        return "".join(row["name"] for row in await admin.shown("/menus") if row["parent_id"] == top["id"])
+
+    ids = {row["name"]: row["id"] for row in made}
+    assert [await after(ids[name], to) for name, to in (("c", "up"), ("c", "up"), ("c", "up"), ("c", "down"))] == [
+        "acb", "cab", "cab", "acb",
+    ]  # fmt: skip
+    same = await admin.patch(f"/menus/{ids['b']}", {"version": 2, "order_num": 1})
+    assert same.status_code == 200, same.text
+    assert await after(ids["b"], "up") == "bac"
+    assert (await admin.post("/menus/999999/move", {"to": "up"})).status_code == 404
+
+
 async def test_menus_form_a_tree_without_loops(world: World, admin: Caller) -> None:
     """Not below itself, not below its own child, not below a button, and not away from under its children."""
     top = await admin.made("/menus", name="顶层", type=0)

@@ -1,6 +1,5 @@
 """/apps/{id}/tokens, /logs and /audit: who granted sessions, what was called, who changed what."""
 
-import json
 from datetime import timedelta
 
 from fastapi import APIRouter, Request
@@ -13,6 +12,7 @@ from admin_api.apps.service.tokens import revoke_tokens_of_app
 from admin_api.console.catalogues import N_
 from admin_api.console.lists import ListState, read_query
 from admin_api.console.pages.apps.detail import app_of
+from admin_api.console.pages.audit import with_differences
 from admin_api.console.parts import Parts
 from admin_api.outbox.desk import AtDesk
 from admin_api.security.permissions import needs
@@ -72,5 +72,5 @@ def add_history_pages(router: APIRouter, parts: Parts) -> None:
             total,
             default_size=view.page_size,
         )
-        changes = [row | {name: json.loads(row[name] or "{}") for name in ("before", "after")} for row in rows]
+        changes = [with_differences(row) for row in rows]
         return await console.page(request, "apps/audit.html", app=app, rows=changes, state=state, tab="audit")

@@ -9,19 +9,18 @@ from starlette.responses import Response
 
 from admin_api.apps.endpoints.apps import AppSwitch
 from admin_api.apps.repository.apps import AppFilter, AppListing, list_apps
-from admin_api.apps.repository.customers import CustomerListing, list_customers
 from admin_api.apps.service.apps import AppDraft, create_app, switch_apps
 from admin_api.apps.service.quota import with_use
+from admin_api.console.batches import here_of, selection_of
+from admin_api.console.customer_choice import customers_to_choose
 from admin_api.console.forms import parse, sent_form
 from admin_api.console.frame import REFUSED
-from admin_api.console.lists import ListState, query_of, read_query
+from admin_api.console.lists import ListState, read_query
 from admin_api.console.parts import Parts
 from admin_api.outbox.answers import Answer
 from admin_api.outbox.changes import Change
 from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.permissions import needs
-from admin_api.tables.rows import Row
-from openplatform.sql import AsyncConnection
 
 _NEW = {"state": 1, "md5_allowed": True, "daily_limit": 10_000}
 
@@ -46,18 +45,10 @@ def add_listing_pages(router: APIRouter, parts: Parts) -> None:
     @router.post("/state", openapi_extra=needs("gw:app:edit"))
     async def switch(request: Request, desk: AtDesk) -> Response:
         sent = await sent_form(request)
-        here = str(sent.get("here", ""))
-        chosen: dict[str, Any] = {"ids": None}
-        if sent.get("match"):
-            found = read_query(AppListing, query_of(here))
-            chosen["filter"] = AppFilter.model_validate(found.model_dump(include=set(AppFilter.model_fields)))
-        else:
-            del chosen["ids"]
-        wanted = parse(AppSwitch, sent, **chosen)
+        wanted = selection_of(AppSwitch, AppFilter, AppListing, sent)
         result = await desk.change(lambda change: switch_apps(change, wanted, wanted.state))
-        shown = await listed(request, query_of(here))
-        headers = {} if result.failures else await console.toast(request, in_force=desk.in_force)
-        return await console.page(request, "apps/switched.html", headers=headers, result=result, **shown)
+        shown = await listed(request, here_of(sent))
+        return await console.done_with_many(request, "apps/rows.html", result, in_force=desk.in_force, **shown)
 
     @router.get("/new", openapi_extra=needs("gw:app:add"))
     async def new_app(request: Request) -> Response:
@@ -86,9 +77,3 @@ def add_listing_pages(router: APIRouter, parts: Parts) -> None:
             )
         headers = await console.toast(request, in_force=desk.in_force)
         return await console.page(request, "apps/secret_once.html", headers=headers, made=made, old_until=None)
-
-
-async def customers_to_choose(connection: AsyncConnection) -> list[Row]:
-    """The newest hundred customers, by name: more would be no choice."""
-    rows, _ = await list_customers(connection, CustomerListing(size=100))
-    return sorted(rows, key=lambda row: row["nickname"] or row["username"])

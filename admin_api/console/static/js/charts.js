@@ -5,15 +5,15 @@
   const TONES = { blue: "#206bc4", green: "#2fb344", red: "#d63939", orange: "#f76707", purple: "#ae3ec9", grey: "#929dab" };
   const ORDER = ["blue", "orange", "green", "purple", "red", "grey"];
 
-  function option(about) {
+  function option(about, element) {
     const isDark = document.documentElement.getAttribute("data-bs-theme") === "dark";
     const text = isDark ? "#c8d3e1" : "#49566c";
     const line = isDark ? "#3a4859" : "#dce1e7";
     const digits = about.digits ?? 0;
     const format = (value) => (value == null ? "—" : Number(value).toLocaleString("en", { maximumFractionDigits: digits })) + (about.unit ? ` ${about.unit}` : "");
     const names = { type: "category", data: about.categories, inverse: Boolean(about.horizontal), axisTick: { show: false }, axisLine: { lineStyle: { color: line } },
-      axisLabel: { color: text, hideOverlap: !about.horizontal, width: about.horizontal ? 220 : undefined, overflow: "truncate" } };
-    const values = { type: "value", minInterval: digits ? undefined : 1, splitLine: { lineStyle: { color: line } }, axisLabel: { color: text } };
+      axisLabel: { color: text, hideOverlap: !about.horizontal, width: about.horizontal ? Math.min(220, element.clientWidth * 0.45) : undefined, overflow: "truncate" } };
+    const values = { type: "value", minInterval: digits ? undefined : 1, splitLine: { lineStyle: { color: line } }, axisLabel: { color: text, hideOverlap: true } };
     return {
       animation: false,
       textStyle: { fontFamily: css("--tblr-font-sans-serif") || "sans-serif" },
@@ -36,7 +36,7 @@
       if (about.horizontal) element.classList.toggle("chart-few", about.categories.length < 5);
       const chart = drawn.get(element) ?? window.echarts.init(element, null, { renderer: "canvas" });
       drawn.set(element, chart);
-      chart.setOption(option(about), true);
+      chart.setOption(option(about, element), true);
       element.dispatchEvent(new CustomEvent("chart", { detail: { chart, about }, bubbles: true }));
     });
   }

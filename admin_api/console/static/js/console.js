@@ -45,14 +45,19 @@
       return reveal.setAttribute("aria-pressed", String(show));
     }
     if (event.target.closest?.("[data-toggle-side]")) {
-      const button = event.target.closest("[data-toggle-side]");
-      const shown = one("#side").classList.toggle("shown");
-      return button.setAttribute("aria-expanded", String(shown));
+      return showSide(!one("#side").classList.contains("shown"));
     }
-    const row = event.target.closest?.("tr[data-href]");
-    if (row && !event.target.closest("a, button, input, label, summary, details") && !getSelection().toString()) location.href = row.dataset.href;
+    if (!event.target.closest?.("#side")) showSide(false);
+    const row = event.target.closest?.(ROWS);
+    if (row && !event.target.closest("a, button, input, label, summary, details") && !getSelection().toString()) openRow(row);
     return target;
   });
+
+  // --- the main menu on narrow screens
+  function showSide(shown) {
+    one("#side")?.classList.toggle("shown", shown);
+    one("[data-toggle-side]")?.setAttribute("aria-expanded", String(shown));
+  }
 
   async function copyText(text) {
     try {
@@ -91,7 +96,7 @@
   const guarded = () => all("form[data-guard]").some((form) => form.dataset.changed);
   document.addEventListener("input", (event) => {
     const form = event.target.closest?.("form[data-guard]");
-    if (form) form.dataset.changed = "1";
+    if (form && event.target.name) form.dataset.changed = "1";
     if (event.target.matches?.("[data-must-be]")) fits(event.target);
   });
   function fits(field) {
@@ -114,22 +119,33 @@
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
       const form = event.target.closest?.("form");
-      if (form) { event.preventDefault(); form.requestSubmit(); }
+      if (form) { event.preventDefault(); form.requestSubmit(one("dialog[open] button[type=submit]", form)); }
       return;
     }
-    if (event.key === "Escape") return all("details.dropdown[open]").forEach((menu) => { menu.open = false; one("summary", menu).focus(); });
+    if (event.key === "Escape") {
+      if (one("#side.shown")) { showSide(false); one("[data-toggle-side]").focus(); }
+      return all("details.dropdown[open]").forEach((menu) => { menu.open = false; one("summary", menu).focus(); });
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, dialog[open]")) return;
     if (going && event.timeStamp - going < 1500 && GO[event.key]) { going = 0; location.href = GO[event.key]; return; }
     going = event.key === "g" ? event.timeStamp : 0;
     if (event.key === "/") { const field = one("[data-search]"); if (field) { event.preventDefault(); field.focus(); field.select(); } }
     if (event.key === "?") openDialog(one("#keys"));
     if (event.key === "j" || event.key === "k") moveRow(event.key === "j" ? 1 : -1);
-    if (event.key === "Enter" && event.target.matches?.("tr[data-href]")) location.href = event.target.dataset.href;
+    if (event.key === "Enter" && event.target.matches?.(ROWS)) openRow(event.target);
   });
+  const ROWS = "tr[data-href], tr[data-opens]"; // a row leads to a page, or does what one of its links does
+  function openRow(row) {
+    if (row.dataset.href) location.href = row.dataset.href;
+    else one(row.dataset.opens, row)?.click();
+  }
+  function rowsIn() {
+    all(ROWS).forEach((row) => { row.tabIndex = 0; });
+  }
   function moveRow(step) {
-    const rows = all("tr[data-href]");
+    const rows = all(ROWS);
     if (!rows.length) return;
-    const at = rows.indexOf(document.activeElement?.closest?.("tr[data-href]"));
+    const at = rows.indexOf(document.activeElement?.closest?.(ROWS));
     rows[Math.min(rows.length - 1, Math.max(0, at + step))].focus();
   }
 
@@ -188,6 +204,7 @@
   document.addEventListener("htmx:after:swap", (event) => {
     dialogsIn(event.detail?.ctx?.target?.isConnected ? event.detail.ctx.target : document);
     all("form").forEach(countTicked);
+    rowsIn();
     all("[data-must-be]").forEach(fits);
     all(".region[aria-busy]").forEach((region) => { if (!one(".skeleton", region)) region.removeAttribute("aria-busy"); });
     document.dispatchEvent(new Event("content"));
@@ -195,7 +212,7 @@
 
   const later = sessionStorage.getItem("toast");
   if (later) { sessionStorage.removeItem("toast"); toast(later); }
-  all("tr[data-href]").forEach((row) => { row.tabIndex = 0; });
+  rowsIn();
   dialogsIn(document);
   all("[data-must-be]").forEach(fits);
   if (!navigator.onLine) offline(true);

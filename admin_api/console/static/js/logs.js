@@ -1,4 +1,4 @@
-// Log search: zooming into the histogram, expanding rows, exports with progress that can be cancelled.
+// Log search: zooming into the histogram, expanding rows.
 (() => {
   const one = (selector, root = document) => root.querySelector(selector);
 
@@ -74,58 +74,5 @@
     event.preventDefault();
     const zoom = JSON.parse(holder.dataset.zoom);
     location.href = event.key === "ArrowLeft" ? zoom.earlier : zoom.later;
-  });
-
-  // --- exports: the records that have come, of those that are to come
-  let leave = null;
-  async function download(link, box) {
-    const words = one("[data-export-words]", box);
-    const progress = one("progress", box);
-    const end = one("[data-export-end]", box);
-    const stop = new AbortController();
-    leave = () => stop.abort();
-    one("[data-export-choice]", box).hidden = true;
-    one("[data-export-going]", box).hidden = false;
-    end.textContent = "";
-    progress.removeAttribute("value");
-    try {
-      const answer = await fetch(link.href, { signal: stop.signal });
-      if (!answer.ok) {
-        const problem = await answer.json();
-        throw new Error((document.documentElement.lang === "zh-CN" && problem.detail_zh) || problem.detail);
-      }
-      const total = Number(answer.headers.get("X-Total-Count"));
-      const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "export";
-      const heads = name.endsWith(".csv") ? 1 : 0;
-      const reader = answer.body.getReader();
-      let [file, pieces, bytes, lines] = [new Blob([]), [], 0, 0];
-      for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-        pieces.push(piece.value);
-        bytes += piece.value.length;
-        for (const byte of piece.value) if (byte === 10) lines += 1;
-        if (pieces.length > 256) { file = new Blob([file, ...pieces]); pieces = []; } // the browser may put it on disk
-        const done = Math.max(0, Math.min(total, lines - heads));
-        progress.max = Math.max(1, total);
-        progress.value = done;
-        words.textContent = words.dataset.text.replace("{done}", done.toLocaleString("en")).replace("{total}", total.toLocaleString("en")).replace("{size}", (bytes / 1e6).toFixed(1));
-      }
-      const saved = document.createElement("a");
-      saved.href = URL.createObjectURL(new Blob([file, ...pieces], { type: answer.headers.get("Content-Type") }));
-      saved.download = name;
-      saved.click();
-      setTimeout(() => URL.revokeObjectURL(saved.href), 60_000);
-      end.textContent = box.dataset.done;
-    } catch (error) {
-      if (!stop.signal.aborted) end.textContent = error instanceof TypeError ? box.dataset.failed : error.message;
-    } finally {
-      leave = null;
-      one("[data-export-choice]", box).hidden = false;
-      one("[data-export-going]", box).hidden = true;
-    }
-  }
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest?.("[data-export] a[download]");
-    if (link) { event.preventDefault(); return download(link, link.closest("[data-export]")); }
-    if (event.target.closest?.("[data-export-cancel]")) leave?.();
   });
 })();
