@@ -125,7 +125,7 @@ class Health:
         services = await asked
         is_well = not (
             shown.error or shown.waiting or logs.error or logs.dead_letters or gateways.error
-            or gateways.in_force < max(1, len(gateways.processes)) or any(each.log_trouble for each in gateways.processes)
+            or gateways.in_force < max(1, len(gateways.processes)) or any(each.log_trouble or each.breakers for each in gateways.processes)
             or any(not all(i.ready for i in service.instances) or not service.instances for service in services)
         )  # fmt: skip
         return HealthView(
