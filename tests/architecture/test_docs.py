@@ -22,6 +22,14 @@ def test_links_lead_somewhere() -> None:
     assert lost == []
 
 
+def test_pictures_are_shown_and_small() -> None:
+    """Each picture of docs/img is on a page, and none is larger than 150 kB."""
+    shown = {name for page in PAGES for name in re.findall(r"!\[[^\]]*\]\(\S*img/([^)\s]+)\)", text_of(page))}
+    pictures = {path.relative_to(ROOT / "docs/img").as_posix(): path for path in (ROOT / "docs/img").rglob("*.*")}
+    assert set(pictures) == shown
+    assert [name for name, path in pictures.items() if path.stat().st_size > 150_000] == []
+
+
 def test_paths_in_texts_exist() -> None:
     """A path in `code`, beginning with a folder of the project, is there."""
     folders = {path.parts[0] for path in files() if len(path.parts) > 1}

@@ -81,7 +81,7 @@ def test_alert_fire_mail_link_ack_recover(reader: Reader, platform: Platform, ou
     expect(page.locator(".page-header")).to_contain_text("正常")
     expect(page.locator("table.cards tbody tr").filter(has_text="[恢复]")).to_have_count(1)
     page.locator("details summary").filter(has_text="[报警]").first.click()
-    reader.picture("alert-mail", tallest_px=1150)
+    reader.picture("alert-mail", tallest_px=1000)
 
 
 def test_silence(reader: Reader, platform: Platform, outbox: Path) -> None:

@@ -46,6 +46,7 @@ def test_mapping_create_publish_call(reader: Reader) -> None:
     page.select_option("#mapping-state", "0")
     page.get_by_role("button", name="预览变更").click()
     expect(shown).to_contain_text("22")  # what callers will be told
+    assert reader.axe() == []
     reader.picture("mapping-preview")
     shown.get_by_role("button", name="发布").click()
     calls_end_with(reader, 22, name, order_id="880000000001")
