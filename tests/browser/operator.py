@@ -170,8 +170,8 @@ class Reader:
         seen = self.page.viewport_size
         assert seen is not None
         language, theme, height, is_dialog = self.page.evaluate(
-            "() => { const root = document.documentElement;"
-            " return [root.lang, root.dataset.bsTheme, root.scrollHeight, Boolean(document.querySelector('dialog[open]'))]; }"
+            """() => { const root = document.documentElement; scrollTo(0, 0);
+            return [root.lang, root.dataset.bsTheme, root.scrollHeight, Boolean(document.querySelector("dialog[open]"))]; }"""
         )
         if height > seen["height"] and not is_dialog:  # the menu at the side is as high as the window
             self.page.set_viewport_size({"width": seen["width"], "height": min(height, tallest_px)})
