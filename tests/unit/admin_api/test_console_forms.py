@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, QueryParams
 
 from admin_api.apps.endpoints.apps import AppSwitch
 from admin_api.apps.repository.apps import AppListing
 from admin_api.apps.service.apps import AppDraft, AppEdit
 from admin_api.console.formats import milliseconds, money, number, size
 from admin_api.console.forms import FormProblem, field_errors, parse
-from admin_api.console.lists import ListState, query_of, read_query
+from admin_api.console.lists import ListState, read_query
 from admin_api.tables.shapes import Body
 
 
@@ -74,7 +74,7 @@ def test_what_a_form_does_not_name_is_not_assigned() -> None:
 
 def test_a_lists_address_falls_back_where_it_is_wrong() -> None:
     """Invalid page, size, sort and filters are the defaults; the address that is written is the shortest."""
-    listing = read_query(AppListing, query_of("/apps?page=x&size=7000&sort=no&state=9&q=%20&cus_id=3&foo=1"))
+    listing = read_query(AppListing, QueryParams("page=x&size=7000&sort=no&state=9&q=%20&cus_id=3&foo=1"))
     assert listing == AppListing(cus_id=3)
     state = ListState("/apps", AppListing(q="a&b", page=3, sort="-app_name"), total=100)
     assert (state.pages, state.first, state.last, state.pages_shown()) == (5, 41, 60, [1, 2, 3, 4, 5])
