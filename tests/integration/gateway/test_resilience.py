@@ -13,8 +13,9 @@ from starlette.routing import Route as HttpRoute
 
 from gateway.filters.invoke_service import InvokeService
 from gateway.guards import Gate
+from openplatform.adapters.directory_redis import RedisServiceDirectory
 from openplatform.records import BreakerRules
-from openplatform.web import JsonAnswer, service_app
+from openplatform.web import JsonAnswer, SystemClock, service_app
 from tests.gateway_world import INTERNAL_KEY, World, open_world
 from tests.serving import serving
 from tests.unit.gateway.filters.calls import a_call
@@ -72,6 +73,22 @@ async def until(condition: Callable[[], bool]) -> None:
 
 def gate(world: World, name: str) -> Gate:
     return next(gate for _, _, gate in world.resources.guards.gates() if gate.name == name)
+
+
+async def test_a_gateway_says_which_configuration_it_has_and_whom_it_holds_back() -> None:
+    """A change of the catalogue makes it say both; operators compare the version with the one that the changed route needs."""
+    async with open_moody() as (world, _):
+        for _ in range(20):
+            await call(world, ILL)
+        await put(world, WELL, description="changed")
+        needed = await world.writer.version_of("route", WELL)
+        directory = RedisServiceDirectory(world.redis, SystemClock())
+        figures: dict[str, object] = {}
+        async with asyncio.timeout(20):
+            while figures.get("config_version") != needed:
+                await asyncio.sleep(0.01)
+                figures = dict((await directory.reports("gateway"))[0].figures)
+        assert figures["breakers"] == {f"api {ILL}": "open: 20 of 20 calls failed, 0 were slow"}
 
 
 @DOORS
