@@ -59,8 +59,10 @@ def mapping_pages(parts: Parts) -> APIRouter:
     @router.get("/mappings/means", openapi_extra=needs("stat:view"))
     async def means(request: Request) -> Response:
         """Of the list's rows, after the list: the log store may take its time, or be away."""
+        view = await console.views.of(request)
+        listing = read_query(MappingListing, request.query_params, size=view.page_size)
         async with parts.database.read() as connection:
-            rows, _ = await list_mappings(connection, read_query(MappingListing, request.query_params))
+            rows, _ = await list_mappings(connection, listing)
         today = now().replace(hour=0, minute=0, second=0, microsecond=0)
         problem, mean_of = None, dict[str, float]()
         try:
