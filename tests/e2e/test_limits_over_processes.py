@@ -62,10 +62,13 @@ class Crowd:
             self.others.append(response.text)
         return False
 
-    async def press(self, http: httpx.AsyncClient, app_key: str, until: float, pause_s: float) -> None:
-        """Calls again and again; a refused caller comes back after a pause, without minding Retry-After."""
+    async def press(self, http: httpx.AsyncClient, app_key: str, until: float, pause_s: float, least: int = 0) -> None:
+        """Calls again and again; a refused caller comes back after a pause, without minding Retry-After.
+
+        least: accepted calls of the app before which it does not end; a busy machine may need three minutes more.
+        """
         n = 0
-        while time.monotonic() < until:
+        while (now := time.monotonic()) < until or (len(self.accepted[app_key]) < least and now < until + 180):
             n += 1
             if not await self.call(http, app_key, n):
                 await asyncio.sleep(pause_s)
@@ -106,7 +109,7 @@ async def test_400_callers_4_processes(
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(CALLERS // 2):
                     tasks.create_task(crowd.press(http, "by-minute", until, 2.0))
-                    tasks.create_task(crowd.press(http, "by-day", until, 2.0))
+                    tasks.create_task(crowd.press(http, "by-day", until, 2.0, DAY_LIMIT))
             minute_used, day_used = await RedisQuotaCounter(redis, SystemClock(), ZONE).used(["by-minute", "by-day"])
             ranking = dict(await RedisApiRanking(redis).top(datetime.now(ZONE).date(), 10))
 
