@@ -40,9 +40,10 @@ async def box(world: World, tmp_path: Path) -> AsyncIterator[Path]:
     told = settings(database_url=url, redis_url="memory://", mailer_url=f"outbox://{folder}", internal_keys=(KEY,))
     async with open_monitor(told, Embedded()) as resources:
         statistics = WrittenStatistics(lambda minute: {"open.order.get": 2315.0})
-        assert await watch(resources.database, EverybodyHolds(), statistics, resources.clock).tick() == "evaluated"
+        judge = watch(resources.database, EverybodyHolds(), statistics, resources.clock)
+        assert await judge.tick() == "evaluated"
         await create_delivery(resources, told).send_due()
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(create_monitor(resources, told))) as http:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(create_monitor(resources, told, judge))) as http:
             pinned = {"monitor": ["monitor:8012"]}
             client = ServiceClient(http, world.resources.directory, internal_key=KEY, pinned=pinned)
             world.app = create_app(replace(world.resources, services=client), world.settings)
