@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +24,7 @@ from openplatform.adapters.catalog_redis import RedisCatalogReader
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import open_redis
 from openplatform.adapters.sessions_redis import RedisSessionStore
+from openplatform.errors import PlatformUnavailable
 from openplatform.lifetime import running
 from openplatform.records import AccessToken, CatalogUpdate, TokenHash
 from openplatform.sql import Database, open_database
@@ -161,11 +162,14 @@ class World:
         return await self.operator("*:*:*")
 
     async def catalogue(self) -> CatalogUpdate:
-        """Everything that a gateway would be told now."""
-        async with open_redis(self.settings.redis_url, self._embedded) as client:
-            update = await RedisCatalogReader(client).fetch(epoch=None, version=0)
-        assert update is not None
-        return update
+        """Everything that a gateway would be told now; once the first of it has come, since nothing here waits for that."""
+        async with open_redis(self.settings.redis_url, self._embedded) as client, asyncio.timeout(20):
+            while True:
+                with suppress(PlatformUnavailable):
+                    update = await RedisCatalogReader(client).fetch(epoch=None, version=0)
+                    assert update is not None
+                    return update
+                await asyncio.sleep(0.02)
 
     async def session(self, token_hash: str) -> AccessToken | None:
         """What a gateway finds under the hash of a token."""

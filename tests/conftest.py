@@ -1,5 +1,6 @@
 """Fixtures that hand out the real servers of `tests/servers`; a server that cannot be had fails the tests that need it."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,10 @@ from tests.side_by_side import SideBySidePlugin
 
 def pytest_configure(config: pytest.Config) -> None:
     """One set of servers per process that runs tests, handed to fixtures as `servers`."""
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # a script's background job: what it starts would ignore Ctrl-C, too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(ServersPlugin(), "pailou-servers")
     config.pluginmanager.register(SideBySidePlugin(), "pailou-side-by-side")
     # Nothing is timed: a machine that is busy makes no example wrong.
