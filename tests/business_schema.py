@@ -55,5 +55,7 @@ def _definitions(connection: sa.Connection) -> dict[str, list[str]]:
         texts = {name: connection.execute(sa.text(f"SHOW CREATE TABLE `{name}`")).one()[1] for name in names}
     # SQLite quotes the name of a table that a migration has copied.
     texts = {name: text.replace(f'CREATE TABLE "{name}"', f"CREATE TABLE {name}") for name, text in texts.items()}
+    # ADD COLUMN writes behind the last column, in its line.
+    texts = {name: re.sub(r" NOT NULL, (?=\w)", " NOT NULL,\n", text) for name, text in texts.items()}
     texts = {name: re.sub(r" AUTO_INCREMENT=\d+", "", text) for name, text in texts.items()}  # migrations may add rows
     return {name: sorted(line.strip().rstrip(",") for line in text.splitlines()) for name, text in texts.items()}

@@ -92,6 +92,7 @@ def route_entry(row: Row) -> Entry:
         is_open=row["is_open"] == 1,
         price_fen=row["price_fen"],
         cache_ttl_s=row["cache_ttl_s"],
+        cache_epoch=row["cache_epoch"],
         limit_per_second=row["limit_per_second"],
         limit_per_minute=row["limit_per_minute"],
         limit_per_day=row["limit_per_day"],

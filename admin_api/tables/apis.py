@@ -23,6 +23,7 @@ app_mapping = sa.Table(
     sa.Column("timeout_ms", sa.Integer, nullable=False),
     sa.Column("price_fen", sa.Integer, nullable=False),
     sa.Column("cache_ttl_s", sa.Integer, nullable=False),  # 0 = off
+    sa.Column("cache_epoch", sa.Integer, nullable=False, server_default=sa.text("0")),  # counts purges of kept answers
     sa.Column("limit_per_second", sa.Integer),
     sa.Column("limit_per_minute", sa.Integer),
     sa.Column("limit_per_day", sa.Integer),

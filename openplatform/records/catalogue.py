@@ -61,7 +61,8 @@ class Route(Record, frozen=True, kw_only=True):
     service; timeout_ms: deadline of the whole service call; idempotent: may be repeated; list_items: list name → item name
     where it is not the singular; timestamp_window_s: None = the platform's; sensitive: business parameters that are masked in
     call logs; request_schema: JSON Schema text of the business parameters, response_example: JSON text; is_open: needs no grant;
-    price_fen: charged per call when needs_fee; cache_ttl_s: 0 = answers are not cached; limit_per_*: over all apps, None = none;
+    price_fen: charged per call when needs_fee; cache_ttl_s: 0 = answers are not cached; cache_epoch: counts
+    purges, answers of an earlier one are given no more; limit_per_*: over all apps, None = none;
     max_concurrency: calls in flight in one gateway process, None = the platform's; breaker: None = the platform's; fallback_body:
     JSON object answered while the breaker is open; replay_guard: the same signature goes through once.
     """
@@ -85,6 +86,7 @@ class Route(Record, frozen=True, kw_only=True):
     is_open: bool = False
     price_fen: int = 0
     cache_ttl_s: int = 0
+    cache_epoch: int = 0
     limit_per_second: int | None = None
     limit_per_minute: int | None = None
     limit_per_day: int | None = None

@@ -16,6 +16,7 @@ from admin_api.apis.service.mappings import (
     create_mapping,
     delete_mapping,
     edit_mapping,
+    purge_cache,
     switch_mappings,
 )
 from admin_api.exports import CSV_ANSWER, Export, exported
@@ -64,9 +65,10 @@ class MappingFields(View):
 
 
 class MappingView(MappingFields):
-    """A public API. version: counts its edits."""
+    """A public API. cache_epoch: counts purges of its kept answers; version: counts its edits."""
 
     id: int
+    cache_epoch: int
     version: int
 
 
@@ -125,6 +127,10 @@ def mapping_routes(database: Database, zone: ZoneInfo) -> APIRouter:
     @router.patch("/{mapping_id}", openapi_extra=needs("gw:mapping:edit"))
     async def change_mapping(mapping_id: Id, edit: MappingEdit, desk: AtDesk) -> MappingView:
         return _view(await desk.change(lambda change: edit_mapping(change, mapping_id, edit)), zone)
+
+    @router.post("/{mapping_id}/purge-cache", openapi_extra=needs("gw:mapping:edit"))
+    async def purge_cache_of_mapping(mapping_id: Id, desk: AtDesk) -> MappingView:
+        return _view(await desk.change(lambda change: purge_cache(change, mapping_id)), zone)
 
     @router.delete("/{mapping_id}", status_code=204, openapi_extra=needs("gw:mapping:remove"))
     async def remove_mapping(mapping_id: Id, desk: AtDesk) -> None:

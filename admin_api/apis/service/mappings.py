@@ -17,9 +17,9 @@ from admin_api.apis.service.rules import (
     to_json,
 )
 from admin_api.outbox.changes import Change
-from admin_api.security.problems import invalid_field
+from admin_api.security.problems import Problem, invalid_field
 from admin_api.tables.apis import app_mapping
-from admin_api.tables.rows import Row, delete_row, edit_row, insert_row
+from admin_api.tables.rows import Row, delete_row, edit_row, fetch_row, insert_row, update_row
 from admin_api.tables.selection import BulkResult, Selection, update_rows
 from admin_api.tables.shapes import UNSET, Body, Count, Edit, Flag, Note50, Note500, State
 
@@ -122,6 +122,25 @@ async def edit_mapping(change: Change, mapping_id: int, edit: MappingEdit) -> Ro
     if after["needfee"] and after["price_fen"] == 0:
         raise invalid_field("price_fen", "must be above 0 for an API with needfee")
     await change.record("edit", app_mapping.name, mapping_id, before, after)
+    await change.emit_routes([mapping_id])
+    return after
+
+
+async def purge_cache(change: Change, mapping_id: int) -> Row:
+    """Gateways give none of the answers kept so far any more, not even while the service fails. Returns the row after.
+
+    Raises RowMissing, a 409 Problem for an API that keeps none.
+    """
+    before = await fetch_row(change.connection, app_mapping, mapping_id, lock=True)
+    if not (before["cache_ttl_s"] and before["idempotents"]):
+        raise Problem(
+            409,
+            "nothing-kept",
+            "this API keeps no answers: only an idempotent API whose cache_ttl_s is above 0 does",
+            "该 API 未启用缓存：仅幂等且 cache_ttl_s 大于 0 的 API 才缓存响应",
+        )
+    after = await update_row(change.connection, app_mapping, before, {"cache_epoch": before["cache_epoch"] + 1})
+    await change.record("purge-cache", app_mapping.name, mapping_id, before, after)
     await change.emit_routes([mapping_id])
     return after
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from admin_api.apis.repository import mapping_named
-from admin_api.apis.service.mappings import MappingDraft, MappingEdit, create_mapping, edit_mapping
+from admin_api.apis.service.mappings import MappingDraft, MappingEdit, create_mapping, edit_mapping, purge_cache
 from admin_api.apis.service.preview import preview_draft, preview_edit
 from admin_api.console.catalogues import N_
 from admin_api.console.forms import parse, sent_form
@@ -93,5 +93,10 @@ def one_mapping_pages(parts: Parts) -> APIRouter:
         except (Problem, RowStale) as error:
             return await again(request, error, **about)
         return await console.done(request, N_("Saved."), in_force=desk.in_force, leads_to=f"/mappings/{mapping_id}")
+
+    @router.post("/mappings/{mapping_id}/purge-cache", openapi_extra=needs("gw:mapping:edit"))
+    async def purge(mapping_id: Id, request: Request, desk: AtDesk) -> Response:
+        await desk.change(lambda change: purge_cache(change, mapping_id))
+        return await console.done(request, in_force=desk.in_force, leads_to=f"/mappings/{mapping_id}")
 
     return router

@@ -1,8 +1,11 @@
 """API mappings and system parameters, and what gateways hear of them."""
 
+import asyncio
+
 import orjson
 
-from tests.admin_world import Caller, World, refusal
+from admin_api.tables.access import admin_audit_log
+from tests.admin_world import Caller, World, eventually, refusal
 
 
 async def test_a_mapping_becomes_a_route_of_the_gateways(world: World, admin: Caller) -> None:
@@ -107,6 +110,36 @@ async def test_a_charged_api_keeps_a_price(world: World, admin: Caller) -> None:
     path = f"/mappings/{made['id']}"
     assert refusal(await admin.patch(path, {"version": 1, "price_fen": 0})) == (422, "invalid")
     assert (await admin.patch(path, {"version": 1, "price_fen": 0, "needfee": False})).status_code == 200
+
+
+async def test_a_purge_is_in_force_is_audited_and_outlasts_edits_and_imports(world: World, admin: Caller) -> None:
+    """Each one is counted, two at once as well; an API that keeps no answers has nothing to purge."""
+    made = await admin.new_mapping(idempotents=True, cache_ttl_s=60)
+    name, path = made["gateway_api_name"], f"/mappings/{made['id']}"
+    purged = await asyncio.gather(*(admin.post(f"{path}/purge-cache") for _ in range(2)))
+    assert all(answer.status_code == 200 and "x-in-force" in answer.headers for answer in purged)
+    assert {(answer.json()["cache_epoch"], answer.json()["version"]) for answer in purged} == {(1, 2), (2, 3)}
+    audit = [row for row in await world.rows(admin_audit_log) if row["action"] == "purge-cache"]
+    assert [orjson.loads(row["after"]) for row in audit] == [
+        {"cache_epoch": 1, "version": 2}, {"cache_epoch": 2, "version": 3},
+    ]  # fmt: skip
+    assert refusal(await admin.patch(path, {"version": 3, "cache_epoch": 0})) == (422, "invalid")
+    assert (await admin.patch(path, {"version": 3, "timeout_ms": 9})).json()["cache_epoch"] == 2
+    table = await admin.shown("/mappings/table")
+    assert "cache_epoch" not in table["mappings"][0]
+    put = [table["mappings"][0] | {"timeout_ms": 10}]
+    assert (await admin.post("/mappings/import", {"based_on": table["etag"], "put": put})).json()["changed"] == [name]
+
+    async def both_are_in_force() -> bool:
+        route = (await world.catalogue()).routes[name]
+        return route is not None and (route.cache_epoch, route.timeout_ms) == (2, 10)
+
+    await eventually(both_are_in_force, within_s=30)
+    for off in ({"idempotents": False}, {"idempotents": True, "cache_ttl_s": 0}):
+        version = (await admin.shown(path))["version"]
+        assert (await admin.patch(path, {"version": version, **off})).status_code == 200
+        assert refusal(await admin.post(f"{path}/purge-cache")) == (409, "nothing-kept")
+    assert refusal(await admin.post("/mappings/424242/purge-cache"))[0] == 404
 
 
 async def test_system_parameters_are_required_of_every_call_while_in_force(world: World, admin: Caller) -> None:

@@ -97,6 +97,20 @@ async def test_a_failing_service_is_stood_in_for(world: World) -> None:
     assert "x-fallback" not in (await world.call(params)).headers
 
 
+@pytest.mark.parametrize("world", ["lane", "asgi"], indirect=True)
+async def test_a_purged_answer_is_given_no_more(cached: World) -> None:
+    """Under another cache_epoch the service is asked again; when it fails, what was kept before does not stand in."""
+    params = cached.signed("open.kept.get")
+    await cached.call(params)
+    await cached.put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=60, timeout_ms=5000, cache_epoch=1)
+    cached.answers["/echo"] = Response(b"down", 500)
+    assert (await cached.error(params))[0] == 15
+    cached.answers["/echo"] = Response(b'{"n":2}')
+    for _ in range(2):
+        assert (await cached.call(params)).json()["open_kept_get_response"]["n"] == 2
+    assert len(cached.seen) == 3
+
+
 async def test_an_open_breaker_gives_the_old_answer_before_the_made_one(world: World) -> None:
     """What was kept, else the route's fallback body; the service is left alone, and neither is kept."""
     rules = BreakerRules(min_calls=2, open_s=60)
