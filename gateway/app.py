@@ -131,7 +131,7 @@ async def open_resources(settings: GatewaySettings, embedded: Embedded | None = 
             api_limit=settings.api_max_concurrency,
             service_limit=settings.service_max_concurrency,
         )
-        report = partial(_report, me, catalog, clock_skew, logs, guards)
+        report = partial(_report, me, catalog, clock_skew, logs, guards, settings.default_minute_limit or 0)
         await stack.enter_async_context(registered(directory, me, report, news=catalog.news))
         tracer = await stack.enter_async_context(open_tracer(settings.otlp_url, "gateway", settings.node))
         traces = None
@@ -232,8 +232,10 @@ async def _hand_over_charges(charges: Charges) -> None:
         log.error("%d charges were not taken by the broker: they will be booked from their reservations", left)
 
 
-def _report(me: Instance, catalog: Catalog, clock_skew: ClockSkew, logs: LogSpool, guards: Guards) -> ProcessReport:
-    """What operators see of this process."""
+def _report(
+    me: Instance, catalog: Catalog, clock_skew: ClockSkew, logs: LogSpool, guards: Guards, minute_limit: int
+) -> ProcessReport:
+    """What operators see of this process. minute_limit: 0 = none."""
     return ProcessReport(
         node=me.host,
         version=me.version,
@@ -246,6 +248,7 @@ def _report(me: Instance, catalog: Catalog, clock_skew: ClockSkew, logs: LogSpoo
             "log_dropped": logs.dropped.total(),
             "log_trouble": logs.trouble,
             "breakers": guards.not_closed(),
+            "default_minute_limit": minute_limit,
         },
     )
 

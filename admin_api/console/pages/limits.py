@@ -80,7 +80,8 @@ def limit_pages(parts: Parts) -> APIRouter:
         with suppress(PlatformUnavailable):  # the list is of use without its counters
             uses = await quota.used([row["app_key"] for row in rows])
         shown = gauged(rows, uses, "daily_limit", "minute_limit")
-        return await console.page(request, "limits/apps.html", tab="apps", state=state, rows=shown)
+        defaults = await parts.health.default_minute_limits()
+        return await console.page(request, "limits/apps.html", tab="apps", state=state, rows=shown, defaults=defaults)
 
     @router.get("/limits/apis", openapi_extra=needs("gw:limit:list"))
     async def of_apis(request: Request) -> Response:

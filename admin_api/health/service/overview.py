@@ -22,7 +22,7 @@ GATEWAY = "gateway"
 ASK_S = 3.0
 _UNSAID: dict[str, Any] = {
     "config_version": 0, "clock_skew_s": 0.0, "log_spool_bytes": 0, "log_spool_entries": 0, "log_dropped": 0, "log_trouble": "",
-    "breakers": {},
+    "breakers": {}, "default_minute_limit": None,
 }  # fmt: skip
 
 
@@ -47,7 +47,8 @@ class ServiceHealth(View):
 
 class GatewayHealth(View):
     """A gateway process, as it said of itself within the last 15 s. in_force: it works with the newest configuration; breakers:
-    those that hold calls back, `api open.order.get` or `service order-service` → state and reason."""
+    those that hold calls back, `api open.order.get` or `service order-service` → state and reason; default_minute_limit: calls in
+    any 60 s of apps without a minute limit of their own, 0 = no limit, null = an older version that does not say."""
 
     node: str
     version: str
@@ -60,6 +61,7 @@ class GatewayHealth(View):
     log_dropped: int
     log_trouble: str
     breakers: dict[str, str]
+    default_minute_limit: int | None
 
 
 class GatewaysHealth(View):
@@ -158,6 +160,12 @@ class Health:
             for name, why in _process(report, 0).breakers.items():
                 said.setdefault(name, []).append(why)
         return len(reports), said
+
+    async def default_minute_limits(self) -> list[int]:
+        """What gateway processes give apps without a minute limit of their own: calls in any 60 s, 0 = no limit, the smallest first.
+        One when all agree, empty when none says."""
+        processes = (await self._processes(None, "")).processes
+        return sorted({p.default_minute_limit for p in processes if p.default_minute_limit is not None})
 
     async def gateways(self) -> GatewaysHealth:
         """The gateway processes beside the newest configuration."""

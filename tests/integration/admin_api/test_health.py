@@ -37,6 +37,7 @@ async def test_everything_is_seen_at_once(world: World, tmp_path: Path) -> None:
                 "log_spool_bytes": 5,
                 "log_trouble": "",
                 "clock_skew_s": 0.5,
+                "default_minute_limit": 600,
             }
             await directory.report("gateway", report(node, **figures))
     async with open_indexer(indexer_settings(tmp_path), embedded) as resources:
@@ -53,6 +54,7 @@ async def test_everything_is_seen_at_once(world: World, tmp_path: Path) -> None:
     assert {node: each["in_force"] for node, each in gateways.items()} == {"gw-1": True, "gw-2": False}
     assert gateways["gw-1"]["breakers"] == {"api open.a": "open: slow"}
     assert gateways["gw-1"]["log_spool_bytes"] == 5 and gateways["gw-1"]["clock_skew_s"] == 0.5
+    assert gateways["gw-1"]["default_minute_limit"] == 600
     assert (seen["gateways"]["in_force"], seen["gateways"]["config_version"]) == (1, newest)
     assert (seen["outbox"]["waiting"], seen["outbox"]["error"]) == (0, "")
     assert (seen["logs"]["dead_letters"], seen["logs"]["depth"], seen["logs"]["error"]) == (1, 0, "")
@@ -87,6 +89,24 @@ async def test_pages_tell_how_far_a_change_has_come_and_which_breakers_are_open(
     assert "In force in 2 of 2 gateways" in caught_up
     assert listed.count("open in 1 of 2") == 1 and "20 of 20 calls failed" in listed
     assert "Mean times cannot be shown now" in await page("/mappings/means")  # no log_indexer runs here
+
+
+async def test_limits_name_the_default_that_gateways_work_with(world: World) -> None:
+    """The limits screen says what apps without a minute limit get, that gateways differ, or that none has said."""
+    admin = await world.administrator()
+
+    async def line() -> str:
+        text = (await admin.http.get("/limits", headers={"Accept-Language": "en"})).text
+        return " ".join(text.partition("Apps without a minute limit of their own:")[2].partition("</p>")[0].split())
+
+    async with open_redis(world.settings.redis_url, world._embedded) as redis:
+        one, two = RedisServiceDirectory(redis, world.clock), RedisServiceDirectory(redis, world.clock)
+        await one.report("gateway", report("gw-1"))  # an older version
+        assert await line() == "unknown, no gateway has reported"
+        await one.report("gateway", report("gw-1", default_minute_limit=1200))
+        assert await line() == "1,200 calls in any 60 s (platform&#39;s default)"
+        await two.report("gateway", report("gw-2", default_minute_limit=0))
+        assert await line() == "gateways differ: no limit / 1,200 calls in any 60 s"
 
 
 async def test_what_is_down_is_told(world: World) -> None:
