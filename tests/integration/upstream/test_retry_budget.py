@@ -34,9 +34,9 @@ async def test_in_a_full_outage_a_tenth_is_repeated(outage: str) -> None:
         ends = await asyncio.gather(*(outcome(upstreams, idempotent=True) for _ in range(CALLS)))
         assert all(isinstance(end, OpenPlatformError) or end.status == 503 for end in ends)
         seen = sum(len(service.requests) for service in services)
-        assert CALLS < seen <= CALLS * 1.1 + 1
         budget = upstreams.budgets()["svc"]
-        assert budget.retries == seen - CALLS and budget.refused > 0
+        assert 0 < budget.retries <= CALLS * 0.1 + 1 and budget.refused > 0
+        assert seen <= CALLS + budget.retries  # a busy machine sends some so late that their deadline is over
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
