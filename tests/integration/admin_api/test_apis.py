@@ -116,6 +116,8 @@ async def test_a_purge_is_in_force_is_audited_and_outlasts_edits_and_imports(wor
     """Each one is counted, two at once as well; an API that keeps no answers has nothing to purge."""
     made = await admin.new_mapping(idempotents=True, cache_ttl_s=60)
     name, path = made["gateway_api_name"], f"/mappings/{made['id']}"
+    button = f'hx-post="{path}/purge-cache"'
+    assert button in (await admin.http.get(path)).text
     purged = await asyncio.gather(*(admin.post(f"{path}/purge-cache") for _ in range(2)))
     assert all(answer.status_code == 200 and "x-in-force" in answer.headers for answer in purged)
     assert {(answer.json()["cache_epoch"], answer.json()["version"]) for answer in purged} == {(1, 2), (2, 3)}
@@ -139,6 +141,9 @@ async def test_a_purge_is_in_force_is_audited_and_outlasts_edits_and_imports(wor
         version = (await admin.shown(path))["version"]
         assert (await admin.patch(path, {"version": version, **off})).status_code == 200
         assert refusal(await admin.post(f"{path}/purge-cache")) == (409, "nothing-kept")
+        assert button not in (await admin.http.get(path)).text
+    reader = await world.operator("gw:mapping:query")
+    assert refusal(await reader.post(f"{path}/purge-cache")) == (403, "forbidden")
     assert refusal(await admin.post("/mappings/424242/purge-cache"))[0] == 404
 
 
