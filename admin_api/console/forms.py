@@ -1,7 +1,7 @@
 """What browsers send of forms: made into the same models as the JSON API's bodies; refusals field by field, in words."""
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from fastapi import Request
@@ -80,11 +80,18 @@ def parse(model: type[M], sent: Mapping[str, Any], **given: Any) -> M:
         raise FormProblem(error) from None
 
 
-def field_errors(problem: Problem, say: Callable[[str], str]) -> dict[str, str]:
-    """Field → what is wrong with it, in the language of `say`."""
+def field_errors(problem: Problem, say: Callable[[str], str], sent: Container[str] = ()) -> dict[str, str]:
+    """Field → what is wrong with it, in the language of `say`. A part of a field has its own entry if it is one of those `sent`."""
+
+    def of(path: str) -> str:
+        return path if path in sent else path.partition(".")[0]
+
     if isinstance(problem, FormProblem):
-        return {str(e["loc"][0]): _words(e["type"], e["msg"], e.get("ctx", {}), say) for e in reversed(problem.found)}
-    return {e.field.partition(".")[0]: _words(e.code, e.message, {}, say) for e in reversed(problem.errors)}
+        return {
+            of(".".join(map(str, e["loc"]))): _words(e["type"], e["msg"], e.get("ctx", {}), say)
+            for e in reversed(problem.found)
+        }
+    return {of(e.field): _words(e.code, e.message, {}, say) for e in reversed(problem.errors)}
 
 
 def _words(kind: str, message: str, limits: Mapping[str, Any], say: Callable[[str], str]) -> str:

@@ -74,7 +74,7 @@ class Console:
         """The same for a view that is known."""
         shown = {
             **shown_to(view), "request_path": request.url.path, "request_url": _target(request),
-            "values": {}, "errors": {}, "labels": {}, "problem": None, "is_cut_off": self._is_cut_off(), **values,
+            "values": {}, "errors": {}, "labels": {}, "problem": None, "check_url": "", "is_cut_off": self._is_cut_off(), **values,
         }  # fmt: skip
         text = self._environments[view.language].get_template(template).render(shown)
         return HTMLResponse(text, status, {"Content-Security-Policy": PAGE_POLICY, **(headers or {})})
@@ -83,7 +83,7 @@ class Console:
         """The form with what was typed, what is wrong with it, and for a conflict both values. error: one of REFUSED."""
         view = await self.views.of(request)
         problem = problem_of(error)
-        shown = {"errors": field_errors(problem, view.say), "problem": problem, **values}
+        shown = {"errors": field_errors(problem, view.say, values.get("values", ())), "problem": problem, **values}
         return self.render(request, view, template, status=problem.status, **shown)
 
     async def done(

@@ -72,5 +72,5 @@ def _breaker(sent: Mapping[str, Any]) -> dict[str, Any]:
         try:
             rules[name] = float(text) if about.annotation is float else int(text)
         except ValueError:
-            raise invalid_field("breaker", f"{name} must be a number") from None
+            raise invalid_field(f"breaker.{name}", "must be a number") from None
     return rules

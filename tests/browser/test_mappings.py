@@ -60,12 +60,23 @@ def test_mapping_create_publish_call(reader: Reader) -> None:
 
 
 def test_mapping_ssrf_refused(reader: Reader) -> None:
-    """A URL in place of a path is refused at its field, and what was typed stays."""
+    """A URL in place of a path is refused at its field as soon as that is left, and when saving; what was typed stays."""
     reader.expected = ["422"]
     page = reader.go("/mappings/new")
     page.fill("#mapping-gateway_api_name", "open.browser.foreign")
     page.fill("#mapping-service_id", "order-service")
     page.fill("#mapping-inside_api_url", "http://169.254.169.254/latest")
+    page.keyboard.press("Tab")
+    path, wrong = page.locator("#mapping-inside_api_url"), page.locator("#mapping-inside_api_url-error")
+    expect(wrong).to_be_visible()
+    expect(path).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#mapping-http_method")).to_be_focused()
+    expect(page.locator("#mapping-timeout_ms-error")).to_be_empty()
+    path.fill("/latest")
+    page.keyboard.press("Tab")
+    expect(wrong).to_be_empty()
+    expect(path).not_to_have_attribute("aria-invalid", "true")
+    path.fill("http://169.254.169.254/latest")
     page.get_by_role("button", name="预览变更").click()
     expect(page.locator("#mapping-inside_api_url-error")).to_be_visible()
     expect(page.locator("#mapping-inside_api_url")).to_have_value("http://169.254.169.254/latest")

@@ -1,8 +1,8 @@
 """API mappings: the route table, one row per public API name."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from admin_api.apis.repository import MappingFilter, choose_mappings, drop_grants
 from admin_api.apis.service.rules import (
@@ -47,7 +47,7 @@ class MappingDraft(Body):
     description: Note500 = ""
     idempotents: Flag = False
     needfee: Flag = False
-    price_fen: Count = 0
+    price_fen: Annotated[Count, Field(validate_default=True)] = 0
     need_session: Flag = True
     timeout_ms: TimeoutMs = 3000
     timestamp_window_s: WindowS | None = None
@@ -68,11 +68,12 @@ class MappingDraft(Body):
     replay_guard: Flag = False
     deprecated: Flag = False
 
-    @model_validator(mode="after")
-    def _charges_something(self) -> Self:
-        if self.needfee and self.price_fen == 0:
-            raise ValueError("needfee needs a price_fen above 0")
-        return self
+    @field_validator("price_fen")
+    @classmethod
+    def _charges_something(cls, price_fen: int, sent: ValidationInfo) -> int:
+        if price_fen == 0 and sent.data.get("needfee"):
+            raise ValueError("must be above 0 for an API with needfee")
+        return price_fen
 
 
 class MappingEdit(Edit):

@@ -10,10 +10,11 @@ from admin_api.apis.repository import mapping_named
 from admin_api.apis.service.mappings import MappingDraft, MappingEdit, create_mapping, edit_mapping, purge_cache
 from admin_api.apis.service.preview import preview_draft, preview_edit
 from admin_api.console.catalogues import N_
-from admin_api.console.forms import parse, sent_form
+from admin_api.console.forms import field_errors, parse, sent_form
 from admin_api.console.frame import PageRoute
 from admin_api.console.mapping_fields import LABELS, documents_of, values_of
 from admin_api.console.parts import Parts
+from admin_api.console.views import View
 from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.permissions import needs
 from admin_api.security.problems import Problem, problem_of
@@ -29,15 +30,19 @@ def one_mapping_pages(parts: Parts) -> APIRouter:
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
     console = parts.console
 
+    def around(view: View, action: str) -> dict[str, Any]:
+        may_save = view.may("gw:mapping:add" if action == "/mappings" else "gw:mapping:edit")
+        labels = {name: view.say(label) for name, label in LABELS.items()}
+        return {"labels": labels, "preview": None, "check_url": f"{action}/check" if may_save else ""}
+
     async def shown(request: Request, template: str, **values: Any) -> Response:
         view = await console.views.of(request)
-        labels = {name: view.say(label) for name, label in LABELS.items()}
-        return console.render(request, view, template, **{"preview": None, "labels": labels, **values})
+        return console.render(request, view, template, **(around(view, values["action"]) | values))
 
     async def again(request: Request, error: Exception, **values: Any) -> Response:
         view = await console.views.of(request)
-        labels = {name: view.say(label) for name, label in LABELS.items()}
-        return await console.form_again(request, _FORM, problem_of(error), labels=labels, preview=None, **values)
+        values = around(view, values["action"]) | values
+        return await console.form_again(request, _FORM, problem_of(error), **values)
 
     @router.get("/mappings/new", openapi_extra=needs("gw:mapping:add"))
     async def new_mapping(request: Request) -> Response:
@@ -61,6 +66,25 @@ def one_mapping_pages(parts: Parts) -> APIRouter:
         except (Problem, ValueTaken) as error:
             return await again(request, error, **about)
         return await console.done(request, in_force=desk.in_force, leads_to=f"/mappings/{made}")
+
+    @router.post("/mappings/check/{field}", openapi_extra=needs("gw:mapping:add"))
+    @router.post("/mappings/{mapping_id}/check/{field}", openapi_extra=needs("gw:mapping:edit"))
+    async def check(field: str, request: Request) -> Response:
+        """What is wrong with one field of the form, as saving would say; empty when nothing is."""
+        view, sent = await console.views.of(request), await sent_form(request)
+        own = {
+            name: sent[name] for name in (field, "breaker.own") if name in sent
+        }  # other documents' faults must not hide its own
+        errors = {}
+        try:
+            parse(MappingDraft, sent, **documents_of(own))
+        except Problem as error:
+            errors = field_errors(error, view.say, sent)
+        if field == "gateway_api_name" and field not in errors:
+            async with parts.database.read() as connection:
+                if await mapping_named(connection, str(sent.get(field, ""))):
+                    errors = field_errors(problem_of(ValueTaken(app_mapping.name, field)), view.say)
+        return console.render(request, view, "field_error.html", error=errors.get(field, ""))
 
     @router.get("/mappings/{mapping_id}", openapi_extra=needs("gw:mapping:query"))
     async def mapping(mapping_id: Id, request: Request) -> Response:

@@ -6,12 +6,14 @@ import pytest
 from pydantic import Field
 from starlette.datastructures import FormData, QueryParams
 
+from admin_api.apis.service.mappings import MappingDraft
 from admin_api.apps.endpoints.apps import AppSwitch
 from admin_api.apps.repository.apps import AppListing
 from admin_api.apps.service.apps import AppDraft, AppEdit
 from admin_api.console.formats import milliseconds, money, number, size
 from admin_api.console.forms import FormProblem, field_errors, parse
 from admin_api.console.lists import ListState, read_query
+from admin_api.console.mapping_fields import documents_of
 from admin_api.tables.shapes import Body
 
 
@@ -92,3 +94,15 @@ def test_values_are_written_for_people() -> None:
     assert (number(1234567), number(0.126, 2)) == ("1,234,567", "0.13")
     assert (milliseconds(3.14159), milliseconds(2315.4)) == ("3.1 ms", "2,315 ms")
     assert (size(512), size(1536), size(5 * 1024**3)) == ("512 B", "1.5 KiB", "5.0 GiB")
+
+
+def test_a_part_of_a_field_that_was_sent_is_marked_itself() -> None:
+    """A breaker rule at its own field; what a price lacks is said at the price."""
+    sent = {"gateway_api_name": "open.a.get", "service_id": "a", "inside_api_url": "/a"}
+    rules = {"breaker.own": "1", "breaker.min_calls": "0"}
+    with pytest.raises(FormProblem) as refused:
+        parse(MappingDraft, sent, **documents_of(rules))
+    assert field_errors(refused.value, say, rules) == {"breaker.min_calls": "must be at least 1"}
+    with pytest.raises(FormProblem) as refused:
+        parse(MappingDraft, sent | {"needfee": "1"}, **documents_of({}))
+    assert field_errors(refused.value, say) == {"price_fen": "must be above 0 for an API with needfee"}

@@ -153,12 +153,15 @@
   const offline = (is) => { const bar = one("#offline"); if (bar) bar.hidden = !is; };
   window.addEventListener("offline", () => offline(true));
   window.addEventListener("online", () => offline(false));
+  const checked = (event) => event.target.closest?.("[data-check]"); // a field that asks what is wrong with it: the form goes on
   document.addEventListener("htmx:before:request", (event) => {
+    if (checked(event)) return;
     const form = event.target.closest?.("form");
     all("button[type=submit], button:not([type])", form ?? document.createElement("form")).forEach((button) => { button.dataset.was = button.disabled ? "1" : ""; button.disabled = true; });
     form?.classList.add("sending");
   });
   document.addEventListener("htmx:finally:request", (event) => {
+    if (checked(event)) return;
     const form = event.target.closest?.("form");
     form?.classList.remove("sending");
     all("button[data-was]", form ?? document.createElement("form")).forEach((button) => { button.disabled = button.dataset.was === "1"; delete button.dataset.was; });
@@ -183,7 +186,7 @@
     offline(false);
     // The operator may be typing into it: one dialog is enough.
     if (ctx.response.status === 401 && one("#dialogs dialog[open]") && !event.target.closest?.("#dialogs")) event.preventDefault();
-    if (ctx.response.status < 400) {
+    if (ctx.response.status < 400 && !checked(event)) {
       const form = event.target.closest?.("form[data-guard]");
       if (form) delete form.dataset.changed;
       const notice = one("#notice");
@@ -202,6 +205,13 @@
     toast(words().renewed);
   });
   document.addEventListener("htmx:after:swap", (event) => {
+    const error = event.detail?.ctx?.target;
+    const field = error?.matches?.("[data-check] > .invalid-feedback") && one("input, textarea, select", error.parentElement);
+    if (field) {
+      field.classList.toggle("is-invalid", error.textContent !== "");
+      if (error.textContent) field.setAttribute("aria-invalid", "true"); else field.removeAttribute("aria-invalid");
+      return;
+    }
     dialogsIn(event.detail?.ctx?.target?.isConnected ? event.detail.ctx.target : document);
     all("form").forEach(countTicked);
     rowsIn();
