@@ -40,7 +40,7 @@ class Crowd:
         self._key = SigningKey(SECRET)
         self.accepted: dict[str, list[tuple[float, float]]] = {"by-minute": [], "by-day": []}
         self.busy = {"by-minute": 0, "by-day": 0}
-        """Calls that Redis may have counted without being heard in time: a busy machine's."""
+        """Calls that may have been counted without an answer: a busy machine's."""
         self.others: list[str] = []
 
     async def call(self, http: httpx.AsyncClient, app_key: str, n: int) -> bool:
@@ -49,9 +49,13 @@ class Crowd:
             "timestamp": datetime.now(GMT8).strftime("%Y-%m-%d %H:%M:%S"), "n": str(n),
         }  # fmt: skip
         sent = time.monotonic()
-        response = await http.post(
-            self._url, data={**params, "sign": self._key.sign(canonical_text(params), "hmac-sha256")}
-        )
+        try:
+            response = await http.post(
+                self._url, data={**params, "sign": self._key.sign(canonical_text(params), "hmac-sha256")}
+            )
+        except httpx.TransportError:  # a process that got no time for so long that its supervisor replaced it
+            self.busy[app_key] += 1
+            return False
         answer = response.json()
         if "open_echo_get_response" in answer:
             self.accepted[app_key].append((sent, time.monotonic()))
