@@ -53,7 +53,7 @@ class Crowd:
             response = await http.post(
                 self._url, data={**params, "sign": self._key.sign(canonical_text(params), "hmac-sha256")}
             )
-        except httpx.TransportError:  # a process that got no time for so long that its supervisor replaced it
+        except httpx.TransportError:  # Linux resets a connection that is being made while one more process joins the port
             self.busy[app_key] += 1
             return False
         answer = response.json()
