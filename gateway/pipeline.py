@@ -70,6 +70,8 @@ class Pipeline:
             else:
                 await self._run_timed(call, call.stamps)
         except OpenPlatformError as error:
+            # It holds the frames, they the call, the call this error: left to the collector, refusals stop all other calls for ms.
+            error.__traceback__ = None
             if isinstance(error, PlatformUnavailable):
                 self._complain(call, error)
             await self._fail(call, error)
