@@ -14,7 +14,8 @@ from openplatform.records import AccessToken, TokenHash
 
 @lru_cache(maxsize=32_768)
 def token_hash(token: str) -> TokenHash:
-    """What a token is known by everywhere but in the caller's hands: its SHA-256, hex."""
+    """What a token is known by everywhere but in the caller's hands: its SHA-256, hex. The latest tokens stay in this process's memory
+    beside theirs, as they do in the pairs of forms that are remembered; nothing else keeps them."""
     return TokenHash(hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest())
 
 

@@ -53,7 +53,7 @@ class Crowd:
             response = await http.post(
                 self._url, data={**params, "sign": self._key.sign(canonical_text(params), "hmac-sha256")}
             )
-        except httpx.TransportError:  # Linux resets a connection that is being made while one more process joins the port
+        except httpx.TransportError:  # seen once at a start: Linux may reset what connects while one more process joins
             self.busy[app_key] += 1
             return False
         answer = response.json()
