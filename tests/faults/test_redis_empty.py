@@ -92,7 +92,10 @@ async def test_r4_redis_comes_back_empty(
                 while not await complete(snapshot):
                     await asyncio.sleep(0.05)
             synced_s = now() - began
-            await asyncio.sleep(2)  # a store that failed is left alone for a second
+            async with asyncio.timeout(20):
+                # A store that failed is left alone for a second, and for another one each time that it is late.
+                while LIMITED not in {entry.code for entry in world.ledger.calls("empty")}:
+                    await asyncio.sleep(0.1)
             load.enter("after")
             await asyncio.sleep(max(3.0, world.times.after_s))
         await world.records.settle()
