@@ -33,6 +33,9 @@ alert_rule = sa.Table(
     sa.Column("built_in", sa.Boolean, nullable=False, comment="made by the monitor: cannot be deleted"),
     sa.Column("updated_by", sa.String(100), nullable=False, comment="operator's e-mail; empty = the monitor itself"),
     sa.Column("deleted_at", UtcDateTime, comment="its alerts and mails are still shown"),
+    sa.Column("active_days", sa.String(13), nullable=False, comment="1 = Monday … 7; empty = all"),
+    sa.Column("active_from", sa.String(5), comment="HH:MM, platform's zone; NULL = all day"),
+    sa.Column("active_to", sa.String(5), comment="before active_from = on the next day"),
     mysql_charset="utf8mb4",
     mysql_engine="InnoDB",
 )

@@ -156,6 +156,7 @@ class AlertEndpoints:
                 silenced_until=max((s.until for s in silences if s.covers(event.rule_id, event.subject)), default=None)
                 if event.closed_at is None
                 else None,
+                now=self._now(),
             )
             for event in events
         ]

@@ -19,6 +19,8 @@ Line = Annotated[str, Meta(min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x
 By = Annotated[str, Meta(min_length=1, max_length=100)]
 Note = Annotated[str, Meta(max_length=500)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Days = Annotated[list[Annotated[int, Meta(ge=1, le=7)]], Meta(max_length=7)]
+ClockTime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)]
 Language = Literal["zh", "en"]
 
 
@@ -44,6 +46,9 @@ class RuleBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     recipients: Annotated[list[RecipientBody], Meta(min_length=1, max_length=20)]
     runbook_url: Note = ""
     enabled: bool = True
+    active_days: Days = []
+    active_from: ClockTime | None = None
+    active_to: ClockTime | None = None
 
 
 class RuleEdit(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -61,6 +66,9 @@ class RuleEdit(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     recipients: Annotated[list[RecipientBody], Meta(min_length=1, max_length=20)] | msgspec.UnsetType = msgspec.UNSET
     runbook_url: Note | msgspec.UnsetType = msgspec.UNSET
     enabled: bool | msgspec.UnsetType = msgspec.UNSET
+    active_days: Days | msgspec.UnsetType = msgspec.UNSET
+    active_from: ClockTime | msgspec.UnsetType | None = msgspec.UNSET
+    active_to: ClockTime | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Removal(msgspec.Struct, forbid_unknown_fields=True):
@@ -122,3 +130,12 @@ def checked_rule(metric: str, api_name: str | None, values: dict[str, Any]) -> d
     if url and not re.fullmatch(r"https?://[^\s<>\"'\x00-\x1f]+", url):
         raise invalid("runbook_url", "must be an http(s) URL")
     return values
+
+
+def checked_hours(active_from: str | None, active_to: str | None) -> None:
+    """Both times of a span or none. Raises a 400 ServiceRejected."""
+    if active_from == active_to is not None:
+        raise invalid("active_to", "must differ from active_from; leave both empty for the whole day")
+    for one, other, name in ((active_from, active_to, "active_to"), (active_to, active_from, "active_from")):
+        if one is not None and other is None:
+            raise invalid(name, "is missing: the hours have a beginning and an end, or neither for the whole day")

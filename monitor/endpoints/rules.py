@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from monitor.endpoints.bodies import Actor, Removal, RuleBody, RuleEdit, body_of, checked_rule
+from monitor.endpoints.bodies import Actor, Removal, RuleBody, RuleEdit, body_of, checked_hours, checked_rule
 from monitor.endpoints.shown import Shown
 from monitor.repository.rules import (
     AlertRule,
@@ -52,17 +52,18 @@ class RuleEndpoints:
     async def list(self, request: Request) -> Response:
         """→ {"rules": […]}, oldest first, without those that were deleted."""
         rules = [rule for rule in await all_rules(self._database) if rule.deleted_at is None]
-        return JsonAnswer({"rules": [self._shown.rule(rule) for rule in rules]})
+        return JsonAnswer({"rules": [self._rule(rule) for rule in rules]})
 
     async def get(self, request: Request) -> Response:
         async with self._database.read() as connection:
-            return JsonAnswer(self._shown.rule(await self._find(connection, _id(request))))
+            return JsonAnswer(self._rule(await self._find(connection, _id(request))))
 
     async def create(self, request: Request) -> Response:
         body = await body_of(request, RuleBody)
         values: dict[str, Any] = msgspec.to_builtins(body)
         by = values.pop("by")
         checked_rule(body.metric, body.api_name, values)
+        checked_hours(body.active_from, body.active_to)
         now = self._now()
         recipients = _recipients(values.pop("recipients"))
         rule = AlertRule(**values, recipients=recipients, version=2, updated_by=by, create_time=now, update_time=now)
@@ -74,7 +75,7 @@ class RuleEndpoints:
             made = await self._database.run(write)
         except RuleNameTaken:
             raise _taken() from None
-        return JsonAnswer(self._shown.rule(made), 201)
+        return JsonAnswer(self._rule(made), 201)
 
     async def edit(self, request: Request) -> Response:
         body = await body_of(request, RuleEdit)
@@ -84,6 +85,7 @@ class RuleEndpoints:
         async def write(connection: AsyncConnection) -> AlertRule:
             rule = await self._find(connection, _id(request))
             checked_rule(rule.metric, changes.get("api_name", rule.api_name), changes)
+            checked_hours(changes.get("active_from", rule.active_from), changes.get("active_to", rule.active_to))
             values = dict(changes)
             if "recipients" in values:
                 values["recipients"] = _recipients(values["recipients"])
@@ -91,7 +93,7 @@ class RuleEndpoints:
             return await find_rule(connection, rule.id)
 
         try:
-            return JsonAnswer(self._shown.rule(await self._database.run(write)))
+            return JsonAnswer(self._rule(await self._database.run(write)))
         except RuleNameTaken:
             raise _taken() from None
         except RuleStale:
@@ -110,7 +112,7 @@ class RuleEndpoints:
             return rule
 
         try:
-            return JsonAnswer(self._shown.rule(await self._database.run(write)))
+            return JsonAnswer(self._rule(await self._database.run(write)))
         except RuleStale:
             raise _stale() from None
 
@@ -128,6 +130,9 @@ class RuleEndpoints:
             return await find_rule(connection, rule_id)
         except RuleMissing:
             raise business_error("isv.rule-not-found", f"there is no rule {rule_id}", http_status=404) from None
+
+    def _rule(self, rule: AlertRule) -> dict[str, Any]:
+        return self._shown.rule(rule, self._now())
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now(), UTC)

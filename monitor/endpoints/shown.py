@@ -10,6 +10,7 @@ from monitor.repository.events import AlertEvent
 from monitor.repository.mails import OutboxMail
 from monitor.repository.rules import AlertRule
 from monitor.repository.silences import Silence
+from monitor.service.hours import in_hours
 from monitor.service.judgement import BLIND, NO_DATA
 
 _SPECIAL = {BLIND: "blind", NO_DATA: "no_data"}
@@ -21,8 +22,10 @@ class Shown:
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
 
-    def rule(self, rule: AlertRule) -> dict[str, Any]:
-        return self._times(asdict(rule)) | {"recipients": [recipient._asdict() for recipient in rule.recipients]}
+    def rule(self, rule: AlertRule, now: datetime) -> dict[str, Any]:
+        """in_hours: whether it writes mails at this hour."""
+        recipients = [recipient._asdict() for recipient in rule.recipients]
+        return self._times(asdict(rule)) | {"recipients": recipients, "in_hours": in_hours(rule, now, self._zone)}
 
     def silence(self, silence: Silence, rule_names: Mapping[int, str], now: datetime) -> dict[str, Any]:
         """in_force: not over and not taken back."""
@@ -38,9 +41,10 @@ class Shown:
         samples: Sequence[tuple[datetime, float]],
         mails: Mapping[str, int],
         silenced_until: datetime | None,
+        now: datetime,
     ) -> dict[str, Any]:
         """state: pending, alerting, no_data, blind or normal (closed); samples: (time, value), oldest first; mails: how many of
-        its thread are in which state."""
+        its thread are in which state; in_hours: whether its rule writes mails at this hour (True once it is closed)."""
         values = self._times(asdict(event))
         values["group"] = values.pop("alert_group")
         return values | {
@@ -52,6 +56,7 @@ class Shown:
             "samples": [[self.time(at), value] for at, value in samples],
             "mails": dict(mails),
             "silenced_until": self.time(silenced_until),
+            "in_hours": rule is None or event.closed_at is not None or in_hours(rule, now, self._zone),
         }
 
     def mail(self, mail: OutboxMail, *, with_text: bool = False) -> dict[str, Any]:

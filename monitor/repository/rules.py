@@ -23,7 +23,8 @@ class Recipient(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
-    """One rule. threshold: in the metric's unit, see service/metrics_watched.py; the columns' comments say the rest."""
+    """One rule. threshold: in the metric's unit, see service/judgement.py; active_days: ISO weekdays; the columns' comments say
+    the rest."""
 
     id: int = 0
     name: str
@@ -43,6 +44,9 @@ class AlertRule:
     update_time: datetime
     updated_by: str = ""
     deleted_at: datetime | None = None
+    active_days: tuple[int, ...] = ()
+    active_from: str | None = None
+    active_to: str | None = None
 
 
 class RuleMissing(Exception):
@@ -120,10 +124,7 @@ async def edit_rule(
     connection: AsyncConnection, rule_id: int, version: int, changes: Mapping[str, Any], *, by: str, now: datetime
 ) -> None:
     """Writes the changes over the rule, if it is at this version. Raises RuleMissing, RuleStale, RuleNameTaken."""
-    values = dict(changes)
-    if "recipients" in values:
-        values["recipients"] = _joined(values["recipients"])
-    values |= {"version": version + 1, "update_time": now, "updated_by": by}
+    values = _stored(changes) | {"version": version + 1, "update_time": now, "updated_by": by}
     try:
         async with connection.begin_nested():
             await _write(connection, rule_id, version, values)
@@ -151,7 +152,17 @@ async def _write(connection: AsyncConnection, rule_id: int, version: int, values
 
 def _columns(rule: AlertRule) -> dict[str, Any]:
     columns = {column.name: getattr(rule, column.name) for column in alert_rule.columns if column.name != "id"}
-    return columns | {"recipients": _joined(rule.recipients)}
+    return _stored(columns)
+
+
+def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with lists as the texts that stand in columns."""
+    stored = dict(values)
+    if "recipients" in stored:
+        stored["recipients"] = _joined(stored["recipients"])
+    if "active_days" in stored:
+        stored["active_days"] = ",".join(map(str, sorted(set(stored["active_days"]))))
+    return stored
 
 
 def _joined(recipients: Sequence[Recipient]) -> str:
@@ -162,4 +173,5 @@ def _joined(recipients: Sequence[Recipient]) -> str:
 def _rule(row: sa.Row[tuple[object, ...]]) -> AlertRule:
     values = dict(row._mapping)
     values["recipients"] = tuple(Recipient(*word.split(" ")) for word in values["recipients"].split(",") if word)
+    values["active_days"] = tuple(int(day) for day in values["active_days"].split(",") if day)
     return AlertRule(**values)

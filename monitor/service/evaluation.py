@@ -15,6 +15,7 @@ from monitor.repository.rules import AlertRule, enabled_rules
 from monitor.repository.silences import Silence, silences_at
 from monitor.repository.windows import claim_window
 from monitor.service.affected import CallStatistics, affected_calls
+from monitor.service.hours import in_hours, muted
 from monitor.service.judgement import (
     BLIND,
     METRICS,
@@ -117,7 +118,9 @@ class Evaluation:
             return "blind" if view.is_blind(rules) else "evaluated"
 
         outcome = await self._database.run(write)
-        if outcome != "already" and view.uses is not None:
+        # Outside a quota rule's hours the apps are asked for again and again: who rests when they begin is told of too.
+        is_held = any(rule.metric == QUOTA and not in_hours(rule, at, self._head.zone) for rule in rules)
+        if outcome != "already" and view.uses is not None and not is_held:
             self._uses_since_s = view.uses_at_s
         return outcome
 
@@ -188,7 +191,7 @@ class Evaluation:
             may_close=self._may_close(rule, rules, view),
             patience=self._patience,
             pending_windows=rule.pending_windows,
-            is_silenced=lambda subject: any(silence.covers(rule.id, subject) for silence in silences),
+            is_silenced=muted(rule, silences, at, self._head.zone),
         )
 
     async def _apply(
@@ -243,7 +246,8 @@ class Evaluation:
             zone=self._head.zone,
             thread_id=thread_id,
             group=QUOTA_GROUP,
-            is_silenced=lambda subject: any(silence.covers(rule.id, subject) for silence in silences),
+            is_held=not in_hours(rule, at, self._head.zone),
+            is_silenced=muted(rule, silences, at, self._head.zone),
         )
         ids = [(await save_event(connection, event), event) for event in judgement.saved]
         await add_samples(connection, at, [(i, e.value) for i, e in ids if e.closed_at is None and e.value is not None])

@@ -47,8 +47,13 @@ def judge_quota(
     thread_id: str,
     group: str,
     is_silenced: Callable[[str | None], bool],
+    is_held: bool = False,
 ) -> QuotaJudgement:
-    """Compares what apps have used with the day's alerts; those of another day end without a word: a new day began."""
+    """Compares what apps have used with the day's alerts; those of another day end without a word: a new day began.
+
+    is_silenced: of whom nobody is told, a level that is reached meanwhile is past. is_held: nobody is told of anybody yet; levels
+    stay to be told. An event's threshold is the level that it was told at, None = at none yet.
+    """
     today = f"{at.astimezone(zone):%Y%m%d}"
     known = {event.app_key: event for event in open_events if event.detail.startswith(today)}
     saved = [replace(event, closed_at=at) for event in open_events if event not in known.values()]
@@ -60,9 +65,10 @@ def judge_quota(
         old = known.get(use.app_key)
         share = round(_share(use), 1)
         is_new = old is None or (old.threshold or 0) < level
-        if old is not None and not is_new and old.value == share:
+        if old is not None and old.value == share and (is_held or not is_new):
             continue
-        silenced = is_silenced(use.app_key)
+        is_told = is_new and not is_held and not is_silenced(use.app_key)
+        known_level = old.threshold if old else None
         event = AlertEvent(
             id=old.id if old else 0,
             rule_id=rule.id,
@@ -78,12 +84,12 @@ def judge_quota(
             thread_id=old.thread_id if old else thread_id,
             opened_at=old.opened_at if old else at,
             seen_at=at,
-            notified_at=at if is_new and not silenced else old.notified_at if old else None,
+            notified_at=at if is_told else old.notified_at if old else None,
             over_windows=old.over_windows + 1 if old else 1,
-            threshold=level if is_new or old is None else old.threshold,
+            threshold=level if is_new and not is_held else known_level,
         )
         saved.append(event)
-        if is_new and not silenced:
+        if is_told:
             told.append(QuotaNews(use=use, event=event))
     return QuotaJudgement(told=tuple(told), saved=tuple(saved))
 

@@ -21,7 +21,10 @@ async def seed_alerts(database: Database, now: datetime) -> None:
         rule_id = await add_rule(
             connection, _rule("订单搜索变慢", "open.order.search", "p95_ms", _LIMIT, now, pending=2)
         )
-        await add_rule(connection, _rule("库存查询出错", "open.stock.get", "error_rate", 20, now, min_calls=20))
+        await add_rule(
+            connection,
+            _rule("库存查询出错", "open.stock.get", "error_rate", 20, now, min_calls=20, is_for_day_shift=True),
+        )
         began = (now - timedelta(hours=3)).replace(second=0, microsecond=0)
         over = [at for at, value in enumerate(_COURSE) if value > _LIMIT]
         event = AlertEvent(
@@ -51,7 +54,15 @@ async def seed_alerts(database: Database, now: datetime) -> None:
 
 
 def _rule(
-    name: str, api_name: str, metric: str, threshold: float, now: datetime, *, pending: int = 0, min_calls: int = 5
+    name: str,
+    api_name: str,
+    metric: str,
+    threshold: float,
+    now: datetime,
+    *,
+    pending: int = 0,
+    min_calls: int = 5,
+    is_for_day_shift: bool = False,
 ) -> AlertRule:
     return AlertRule(
         name=name,
@@ -67,4 +78,7 @@ def _rule(
         create_time=now,
         update_time=now,
         updated_by=ADMIN_EMAIL,
+        active_days=(1, 2, 3, 4, 5) if is_for_day_shift else (),
+        active_from="09:00" if is_for_day_shift else None,
+        active_to="18:00" if is_for_day_shift else None,
     )

@@ -52,7 +52,7 @@ SCREENS = [
     Screen("sysparam", "/sysparams/1"),
     Screen("bench", "/try?api_name=open.order.get"),
     Screen("alert-rules", "/alerts/rules"),
-    Screen("alert-rule", "/alerts/rules/1"),
+    Screen("alert-rule", "/alerts/rules/2"),
     Screen("alert-rule-new", "/alerts/rules/new"),
     Screen("alerts", "/alerts"),
     Screen("alert", "/alerts/1"),

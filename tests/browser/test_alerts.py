@@ -122,7 +122,18 @@ def test_a_test_mail_is_sent_and_a_wrong_rule_keeps_what_was_typed(reader: Reade
     page.fill("[name=name]", "错的")
     page.fill("[name=threshold]", "一千")
     page.fill("[name=recipients]", "nobody")
+    for day in (6, 7):
+        page.check(f"[name=active_days][value='{day}']")
+    page.fill("[name=active_from]", "22:00")
     page.click("form#rule button[type=submit]")
     for field in ("threshold", "recipients"):
         expect(page.locator(f"[name={field}]")).to_have_attribute("aria-invalid", "true")
     expect(page.locator("[name=recipients]")).to_have_value("nobody")
+    page.fill("[name=threshold]", "1000")
+    page.fill("[name=recipients]", "dev@pailou.example")
+    page.click("form#rule button[type=submit]")
+    expect(page.locator("[name=active_to]")).to_have_attribute("aria-invalid", "true")
+    page.fill("[name=active_to]", "06:00")
+    page.click("form#rule button[type=submit]")
+    page.wait_for_url(re.compile("/alerts/rules$"))
+    expect(page.locator("tbody tr").filter(has_text="错的")).to_contain_text("周六 周日 22:00–06:00")

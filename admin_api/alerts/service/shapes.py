@@ -44,7 +44,17 @@ WindowS = Annotated[int, Field(strict=True, ge=10, le=3600, description="seconds
 MinCalls = Annotated[int, Field(strict=True, ge=1, le=10**9, description="an API with fewer calls is not judged")]
 Pending = Annotated[int, Field(strict=True, ge=0, le=60, description="windows over the limit before it is an alert")]
 RunbookUrl = Annotated[Note500, AfterValidator(_url)]
-
+Days = Annotated[
+    list[Annotated[int, Field(strict=True, ge=1, le=7)]],
+    Field(max_length=7, description="days on which mails are written, 1 = Monday … 7 = Sunday; none = every day"),
+]
+ClockTime = Annotated[
+    str,
+    StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$"),
+    Field(
+        description="HH:MM in the platform's zone; both null = all day; an end before the beginning is on the next day"
+    ),
+]
 
 Reason = Annotated[Note500, StringConstraints(min_length=1)]
 
@@ -63,6 +73,9 @@ class RuleDraft(Body):
     recipients: Recipients
     runbook_url: RunbookUrl = ""
     enabled: Flag = True
+    active_days: Days = []
+    active_from: ClockTime | None = None
+    active_to: ClockTime | None = None
 
 
 class RuleEdit(Edit):
@@ -78,10 +91,13 @@ class RuleEdit(Edit):
     recipients: Recipients = UNSET
     runbook_url: RunbookUrl = UNSET
     enabled: Flag = UNSET
+    active_days: Days = UNSET
+    active_from: ClockTime | None = UNSET
+    active_to: ClockTime | None = UNSET
 
 
 class RuleView(BaseModel):
-    """built_in: the monitor's own, can be edited and switched off but not deleted."""
+    """built_in: the monitor's own, can be edited and switched off but not deleted; in_hours: whether it writes mails at this hour."""
 
     id: int
     name: str
@@ -95,6 +111,10 @@ class RuleView(BaseModel):
     recipients: list[Recipient]
     runbook_url: str
     enabled: bool
+    active_days: list[int]
+    active_from: str | None
+    active_to: str | None
+    in_hours: bool
     built_in: bool
     version: int
     create_time: datetime
@@ -133,7 +153,8 @@ class MailView(BaseModel):
 
 class AlertView(BaseModel):
     """value, peak, threshold: in the metric's unit; opened_at … closed_at: ends of windows; notified_at: null = nobody was told;
-    samples: (time, value) of each window, oldest first; mails: number by state."""
+    samples: (time, value) of each window, oldest first; mails: number by state; in_hours: false = its rule
+    writes no mails at this hour, and tells of it when its hours begin."""
 
     id: int
     rule_id: int
@@ -159,6 +180,7 @@ class AlertView(BaseModel):
     acked_by: str
     ack_note: str
     silenced_until: datetime | None
+    in_hours: bool
     samples: list[tuple[datetime, float]]
     mails: dict[str, int]
 

@@ -41,6 +41,16 @@ MAIL_STATES = {
     "digested": (N_("In a digest"), "secondary"),
 }
 """A mail's state → its name and tone."""
+DAYS = {
+    1: N_("Mon"),
+    2: N_("Tue"),
+    3: N_("Wed"),
+    4: N_("Thu"),
+    5: N_("Fri"),
+    6: N_("Sat"),
+    7: N_("Sun"),
+}
+"""ISO weekday → its short name."""
 LABELS = {
     "name": N_("Name"),
     "api_name": N_("API"),
@@ -53,6 +63,9 @@ LABELS = {
     "recipients": N_("Recipients"),
     "runbook_url": N_("Runbook"),
     "enabled": N_("Enabled"),
+    "active_days": N_("Days with mails"),
+    "active_from": N_("Mails from"),
+    "active_to": N_("Mails until"),
 }
 _NEW = {
     "metric": "mean_ms",
@@ -73,7 +86,15 @@ def alert_rule_pages(parts: Parts) -> APIRouter:
     async def known(request: Request) -> dict[str, Any]:
         view = await console.views.of(request)
         labels = {name: view.say(text) for name, text in LABELS.items()}
-        return {"metrics": METRICS, "severities": SEVERITIES, "labels": labels, "mail_states": MAIL_STATES}
+        days = {day: view.say(name) for day, name in DAYS.items()}
+        return {
+            "metrics": METRICS,
+            "severities": SEVERITIES,
+            "labels": labels,
+            "mail_states": MAIL_STATES,
+            "days": days,
+            "hours": lambda rule: hours(rule, days),
+        }
 
     async def form(request: Request, rule: RuleView | None, values: Mapping[str, Any]) -> Response:
         key = "" if rule else uuid4().hex
@@ -150,6 +171,20 @@ def alert_rule_pages(parts: Parts) -> APIRouter:
 def written(rule: RuleView) -> str:
     """The recipients as they stand in the form: one in each line, `en` behind those who read English."""
     return "\n".join(r.address if r.language == "zh" else f"{r.address} {r.language}" for r in rule.recipients)
+
+
+def hours(rule: RuleView, days: Mapping[int, str]) -> str:
+    """When the rule writes mails, like `Mon–Fri 09:00–18:00`; empty = always."""
+    runs: list[list[int]] = []
+    for day in rule.active_days:
+        if runs and day == runs[-1][-1] + 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    words = [f"{days[run[0]]}–{days[run[-1]]}" if len(run) > 2 else " ".join(days[day] for day in run) for run in runs]
+    if rule.active_from:
+        words.append(f"{rule.active_from}–{rule.active_to}")
+    return " ".join(words)
 
 
 def _special(sent: Mapping[str, Any]) -> dict[str, Any]:

@@ -127,6 +127,9 @@ async def test_a_wrong_rule_is_refused_with_its_field(operator: Caller) -> None:
         ({"metric": "error_rate", "threshold": 101.0}, "threshold"),
         ({"metric": "blind"}, "metric"),
         ({"runbook_url": "javascript:alert(1)"}, "runbook_url"),
+        ({"active_days": [8]}, "active_days.0"),
+        ({"active_from": "9:00", "active_to": "18:00"}, "active_from"),
+        ({"active_from": "09:00"}, "active_to"),
         ({"name": "  "}, "name"),
         ({"version": 7}, "version"),
     ):

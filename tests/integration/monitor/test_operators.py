@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from tests.integration.monitor.world import (
     watch,
 )
 
+ZONE = ZoneInfo("Asia/Shanghai")
 KEY = {"X-Internal-Key": "0123456789abcdef"}
 BY = {"by": "ops@pailou.example"}
 RULE: dict[str, Any] = {
@@ -90,6 +92,21 @@ async def test_a_rule_is_made_edited_and_deleted(http: httpx.AsyncClient) -> Non
     ]
 
 
+async def test_a_rules_hours_are_set_changed_and_taken_away(http: httpx.AsyncClient) -> None:
+    """Whether they are now is said of the rule and of its open alerts; half a span is refused, also as a change."""
+    now = datetime.now(ZONE)
+    _, made = await asked(http, "/rules", **RULE, active_days=[5, 1, 1], active_from="22:00", active_to="06:00")
+    assert (made["active_days"], made["active_from"], made["active_to"]) == ([1, 5], "22:00", "06:00")
+    path = f"/rules/{made['id']}"
+    assert await asked(http, path, **BY, version=2, active_to=None) == (400, "isv.invalid-parameter:active_to")
+    _, free = await asked(http, path, **BY, version=2, active_days=[], active_from=None, active_to=None)
+    assert (free["active_days"], free["active_from"], free["active_to"], free["in_hours"]) == ([], None, None, True)
+    other_day = (now + timedelta(days=3)).isoweekday()
+    assert (await asked(http, "/rules/1", **BY, version=1, active_days=[other_day]))[1]["in_hours"] is False
+    [alert] = (await asked(http, "/alerts?state=open"))[1]["alerts"]
+    assert (alert["state"], alert["in_hours"]) == ("alerting", False)
+
+
 async def test_the_monitors_own_rules_are_edited_and_never_deleted(http: httpx.AsyncClient) -> None:
     """An edit takes them out of the settings' hands; deletion says what to do instead."""
     status, edited = await asked(http, "/rules/1", **BY, version=1, threshold=500)
@@ -118,6 +135,12 @@ async def test_the_monitors_own_rules_are_edited_and_never_deleted(http: httpx.A
         ({"name": "a\nb"}, "name"),
         ({"name": "x" * 51}, "name"),
         ({"runbook_url": "javascript:alert(1)"}, "runbook_url"),
+        ({"active_days": [0]}, "active_days"),
+        ({"active_from": "24:00", "active_to": "06:00"}, "active_from"),
+        ({"active_from": "09:00\n", "active_to": "10:00"}, "active_from"),
+        ({"active_from": "09:00"}, "active_to"),
+        ({"active_to": "09:00"}, "active_from"),
+        ({"active_from": "09:00", "active_to": "09:00"}, "active_to"),
         ({"id": 7}, ""),
         ({"by": ""}, "by"),
     ],

@@ -20,7 +20,12 @@ def use(used: int, *, app_key: str = "10000001", limit: int = 1000, day: str = "
 
 
 def judged(
-    *uses: AppUse, events: list[AlertEvent] | None = None, hours: int = 0, silenced: str = "", threshold: float = 70
+    *uses: AppUse,
+    events: list[AlertEvent] | None = None,
+    hours: int = 0,
+    silenced: str = "",
+    threshold: float = 70,
+    held: bool = False,
 ) -> QuotaJudgement:
     return judge_quota(
         rule(metric="quota", threshold=threshold),
@@ -31,6 +36,7 @@ def judged(
         thread_id="t@x",
         group="quota",
         is_silenced=lambda app_key: app_key == silenced,
+        is_held=held,
     )
 
 
@@ -75,6 +81,20 @@ def test_a_silenced_app_is_noted_and_not_told() -> None:
     judgement = judged(use(700), silenced="10000001")
     assert judgement.told == ()
     assert judgement.saved[0].notified_at is None
+
+
+def test_what_was_held_back_outside_the_hours_is_told_when_they_begin() -> None:
+    """The highest level that is not told yet, once; what was told before is not told again."""
+    [held] = judged(use(700), held=True).saved
+    assert (held.notified_at, held.threshold) == (None, None)
+    [news] = judged(use(700), events=[replace(held, id=1)]).told
+    assert news.event.threshold == 70
+    seventy = replace(news.event, id=1)
+    [higher] = judged(use(1000), events=[seventy], held=True).saved
+    assert (higher.threshold, higher.value) == (70, 100)
+    assert judged(use(1000), events=[higher], held=True).saved == ()
+    assert [news.event.threshold for news in judged(use(1000), events=[higher]).told] == [100]
+    assert judged(use(700), events=[seventy]).told == ()
 
 
 def test_one_mail_tells_of_all_apps() -> None:
