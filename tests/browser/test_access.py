@@ -105,7 +105,8 @@ def test_menu_parent_loop_refused(reader: Reader, platform: Platform) -> None:
 
 
 def test_menu_icon_and_order(reader: Reader, platform: Platform) -> None:
-    """An icon is found by part of its name and chosen by keys; an entry moves by its buttons, and the focus with it."""
+    """An icon is found by part of its name and chosen by keys; an entry moves by its buttons, and the focus with it; it is dragged
+    among those of its parent, and nowhere else."""
     above = platform.ask("POST", "/menus", json={"name": "above", "type": 0})
     first, second = [
         platform.ask("POST", "/menus", json={"name": f"order{n}", "type": 0, "parent_id": above["id"]}) for n in (1, 2)
@@ -125,6 +126,14 @@ def test_menu_icon_and_order(reader: Reader, platform: Platform) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("tr", has_text=re.compile("order[12]")).first).to_contain_text("order2")
     expect(moving).to_be_focused()
+
+    rows = page.locator("tr", has_text=re.compile("order[12]"))
+    rows.first.locator("[data-grip]").drag_to(rows.last, target_position={"x": 60, "y": 30})
+    expect(rows.first).to_contain_text("order1")
+    reader.expected.append("409")
+    rows.first.locator("[data-grip]").drag_to(page.locator("tr", has_text="above").first)
+    expect(page.locator("#notice")).to_contain_text("只能在同一上级内排序")
+    expect(rows.first).to_contain_text("order1")
     for entry in (first, second, above):
         platform.ask("DELETE", f"/menus/{entry['id']}")
 

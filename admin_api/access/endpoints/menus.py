@@ -65,7 +65,7 @@ def menu_routes(database: Database, zone: ZoneInfo) -> APIRouter:
 
     @router.post("/{menu_id}/move", openapi_extra=needs("sys:menu:edit"))
     async def move_one(menu_id: Id, move: MenuMove, desk: AtDesk) -> MenuView:
-        """Changes places with the entry before or after it."""
+        """Changes places with the entry before or after it, or goes before or after another one of the same parent."""
         return MenuView.of(await desk.change(lambda change: move_menu(change, menu_id, move)), zone)
 
     @router.delete("/{menu_id}", status_code=204, openapi_extra=needs("sys:menu:remove"))

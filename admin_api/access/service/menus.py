@@ -1,8 +1,8 @@
 """Menus: the tree of directories, menus and buttons that carries the permissions."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, StringConstraints, model_validator
 
 from admin_api.access.repository.roles import all_menus, find_menu, has_children, menus_granted_to, take_from_roles
 from admin_api.access.repository.users import change_access_alone
@@ -13,7 +13,7 @@ from admin_api.security.permissions import EVERYTHING, PERMS_PATTERN
 from admin_api.security.problems import Problem, invalid_field
 from admin_api.tables.access import menu
 from admin_api.tables.rows import Row, RowInUse, delete_row, edit_row, fetch_row, insert_row, update_row
-from admin_api.tables.shapes import UNSET, Body, Count, Edit, Line50
+from admin_api.tables.shapes import UNSET, Body, BodyId, Count, Edit, Line50
 from openplatform.sql import AsyncConnection
 
 DIRECTORY, MENU, BUTTON = 0, 1, 2
@@ -57,9 +57,17 @@ class MenuEdit(Edit):
 
 
 class MenuMove(Body):
-    """up: before the entry that stands before it now, of the same parent; down: after the next one."""
+    """up: before the entry that stands before it now, of the same parent; down: after the next one; before, after: the entry
+    `other`, of the same parent too."""
 
-    to: Literal["up", "down"]
+    to: Literal["up", "down", "before", "after"]
+    other: BodyId | None = None
+
+    @model_validator(mode="after")
+    def _names_the_other(self) -> Self:
+        if (self.to in ("before", "after")) != (self.other is not None):
+            raise ValueError("other goes with before and after, and with them alone")
+        return self
 
 
 async def create_menu(change: Change, draft: MenuDraft) -> Row:
@@ -89,12 +97,25 @@ async def edit_menu(change: Change, menu_id: int, edit: MenuEdit) -> Row:
 
 
 async def move_menu(change: Change, menu_id: int, move: MenuMove) -> Row:
-    """The row, changed places with its neighbour; the first stays first and the last last. Raises RowMissing."""
+    """The row at its new place; the first does not go up nor the last down. Raises RowMissing, a Problem for another parent's
+    entry: its parent is changed by an edit."""
     await change_access_alone(change.connection)
     moved = await fetch_row(change.connection, menu, menu_id)
     entries = await _entries_below(change.connection, moved["parent_id"])
-    at = next(number for number, entry in enumerate(entries) if entry["id"] == menu_id)
-    to = min(max(at + (1 if move.to == "down" else -1), 0), len(entries) - 1)
+    places = {entry["id"]: number for number, entry in enumerate(entries)}
+    at = places[menu_id]
+    if move.other is None:
+        to = min(max(at + (1 if move.to == "down" else -1), 0), len(entries) - 1)
+    elif move.other in places:
+        other = places[move.other]
+        to = other + (move.to == "after") - (at < other)
+    else:
+        raise Problem(
+            409,
+            "other-parent",
+            "entries are ordered among those of one parent: change the parent in the entry's form",
+            "只能在同一上级内排序；如需更换上级，请编辑该菜单",
+        )
     entries.insert(to, entries.pop(at))
     for number, before in enumerate(entries, 1):  # numbers may be equal, and then the ids decide: they are counted anew
         if to != at and before["order_num"] != number:

@@ -178,13 +178,14 @@ async def test_roles_are_listed_and_the_built_in_one_stands(world: World, admin:
     assert refusal(await admin.post("/roles", {"name": "x", "menu_ids": [99999]})) == (422, "invalid")
 
 
-async def test_entries_change_places_with_their_neighbours_only(world: World, admin: Caller) -> None:
-    """A new entry comes last; up and down go one step among the entries of one parent, and stop at the ends."""
+async def test_entries_are_ordered_among_those_of_one_parent(world: World, admin: Caller) -> None:
+    """A new entry comes last; up and down go one step and stop at the ends; before and after lead to any place beside another one of
+    the same parent, and to none beside a stranger."""
     top = await admin.made("/menus", name="顶层", type=0)
     made = [await admin.made("/menus", name=name, type=0, parent_id=top["id"]) for name in "abc"]
 
-    async def after(menu_id: int, to: str) -> str:
-        assert (await admin.post(f"/menus/{menu_id}/move", {"to": to})).status_code == 200
+    async def after(menu_id: int, to: str, **other: int) -> str:
+        assert (await admin.post(f"/menus/{menu_id}/move", {"to": to, **other})).status_code == 200
         return "".join(row["name"] for row in await admin.shown("/menus") if row["parent_id"] == top["id"])
 
     ids = {row["name"]: row["id"] for row in made}
@@ -195,6 +196,21 @@ async def test_entries_change_places_with_their_neighbours_only(world: World, ad
     assert same.status_code == 200, same.text
     assert await after(ids["b"], "up") == "bac"
     assert (await admin.post("/menus/999999/move", {"to": "up"})).status_code == 404
+    dragged = [
+        ("b", "after", "c"),
+        ("b", "before", "a"),
+        ("c", "before", "a"),
+        ("a", "after", "c"),
+        ("a", "after", "a"),
+    ]
+    assert [await after(ids[name], to, other=ids[other]) for name, to, other in dragged] == [
+        "acb", "bac", "bca", "bca", "bca",
+    ]  # fmt: skip
+    place = f"/menus/{ids['a']}/move"
+    for stranger in (top["id"], 1, 999999):
+        assert refusal(await admin.post(place, {"to": "before", "other": stranger})) == (409, "other-parent")
+    for wrong in ({"to": "before"}, {"to": "up", "other": ids["b"]}):
+        assert refusal(await admin.post(place, wrong)) == (422, "invalid")
 
 
 async def test_menus_form_a_tree_without_loops(world: World, admin: Caller) -> None:
