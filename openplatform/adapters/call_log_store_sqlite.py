@@ -115,7 +115,9 @@ class SqliteCallLogStore:
 
     async def stats(self, query: StatsQuery) -> StatsTable:
         sql = stats_sql(query)
-        return await self._reader.run(lambda connection: stats_of(connection.execute(*sql), query.by), READ_TIMEOUT_S)
+        return await self._reader.run(
+            lambda connection: stats_of(connection.execute(*sql).fetchone(), query.by), READ_TIMEOUT_S
+        )
 
     async def drop_before(self, day: date) -> int:
         before_ms = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)

@@ -1,6 +1,10 @@
-"""Statistics of call logs out of SQLite: rows of (group, response time, calls with it), and percentiles over them."""
+"""Statistics of call logs out of SQLite. It hands over whole columns as JSON, which are grouped here: its GROUP BY sorts, and
+sorting by group and response time costs twice what all of this does."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+
+import orjson
 
 from openplatform.adapters.call_log_cursor import MAX_GROUPS
 from openplatform.adapters.sqlite_query import Value, interval_start, where
@@ -12,50 +16,57 @@ _GROUPED_BY = {
     "vender": "COALESCE(vender_id, '')",
     "error": "error_code",
 }
+_LIMITED = "error_code >= '7' AND error_code < '7;' AND (error_code = '7' OR error_code >= '7:')"
+"""Most calls end in `0`, so that the first comparison is their last."""
 
-StatsRow = tuple[str | int, int, int, int, int, int | None, int]
-"""group, ms, calls, errors, limited calls, sum of service ms, calls that reached a service"""
+Key = str | int
+StatsColumns = tuple[str, str, str, str, str]
+"""JSON arrays: of each call its group, ms and service ms or null; then the groups of failed calls, and those of limited ones."""
 
 
 def stats_sql(query: StatsQuery) -> tuple[str, list[Value]]:
-    """StatsRows, ordered by group and ms."""
+    """One row, the StatsColumns."""
     clause, values = where(query)
     group = interval_start(query.interval_ms, query.offset_ms) if query.by == "time" else _GROUPED_BY[query.by]
     return (
-        f"SELECT {group} AS key, response_ms, COUNT(*), SUM(error_code <> '0'), "  # noqa: S608  # bound values only
-        "SUM(error_code = '7' OR (error_code >= '7:' AND error_code < '7;')), SUM(service_ms), COUNT(service_ms) "
-        f"FROM call_log WHERE {clause} GROUP BY key, response_ms ORDER BY key, response_ms",
+        f"SELECT json_group_array({group}), json_group_array(response_ms), json_group_array(service_ms), "  # noqa: S608
+        f"json_group_array({group}) FILTER (WHERE error_code <> '0'), json_group_array({group}) FILTER (WHERE {_LIMITED}) "
+        f"FROM call_log WHERE {clause}",
         values,
     )
 
 
-def stats_of(rows: Iterable[StatsRow], by: str) -> StatsTable:
-    """The table out of stats_sql's rows."""
-    by_key: dict[str | int, list[StatsRow]] = {}
-    for row in rows:
-        by_key.setdefault(row[0], []).append(row)
-    stats = [_one(str(key), group) for key, group in by_key.items()]
+def stats_of(columns: StatsColumns, by: str) -> StatsTable:
+    """The table out of stats_sql's row."""
+    keys, times, services, failed, limited = map(orjson.loads, columns)
+    groups: dict[Key, tuple[list[int], list[int | None]]] = defaultdict(lambda: ([], []))
+    for key, ms, service_ms in zip(keys, times, services, strict=True):
+        group = groups[key]
+        group[0].append(ms)
+        group[1].append(service_ms)
+    errors, limits = Counter[Key](failed), Counter[Key](limited)
+    stats = [_one(key, *group, errors[key], limits[key]) for key, group in groups.items()]
     if by == "time":
+        stats.sort(key=lambda row: int(row.key))
         return StatsTable(stats=tuple(stats[-MAX_GROUPS:]), others=sum(row.calls for row in stats[:-MAX_GROUPS]))
     stats.sort(key=lambda row: (-row.calls, row.key))
     return StatsTable(stats=tuple(stats[:MAX_GROUPS]), others=sum(row.calls for row in stats[MAX_GROUPS:]))
 
 
-def _one(key: str, rows: Sequence[StatsRow]) -> CallStats:
-    calls = sum(row[2] for row in rows)
-    served = sum(row[6] for row in rows)
-    times = [(row[1], row[2]) for row in rows]
+def _one(key: Key, all_ms: Sequence[int], all_service_ms: Iterable[int | None], errors: int, limited: int) -> CallStats:
+    times = sorted(Counter(all_ms).items())
+    service_ms = [ms for ms in all_service_ms if ms is not None]
     return CallStats(
-        key=key,
-        calls=calls,
-        errors=sum(row[3] for row in rows),
-        limited=sum(row[4] for row in rows),
-        mean_ms=sum(ms * count for ms, count in times) / calls,
+        key=str(key),
+        calls=len(all_ms),
+        errors=errors,
+        limited=limited,
+        mean_ms=sum(all_ms) / len(all_ms),
         p50_ms=percentile(times, 0.50),
         p95_ms=percentile(times, 0.95),
         p99_ms=percentile(times, 0.99),
         max_ms=times[-1][0],
-        mean_service_ms=sum(row[5] or 0 for row in rows) / served if served else None,
+        mean_service_ms=sum(service_ms) / len(service_ms) if service_ms else None,
     )
 
 

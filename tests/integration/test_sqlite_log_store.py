@@ -4,13 +4,15 @@ import asyncio
 import sqlite3
 import sys
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 
 from openplatform.adapters.call_log_store_sqlite import open_sqlite_store
+from openplatform.adapters.sqlite_stats import stats_sql
 from openplatform.errors import PlatformUnavailable
-from openplatform.records import StatsQuery
+from openplatform.records import StatsBy, StatsQuery
 from tests.contract.call_log_store.samples import NOON_MS, query, record
 
 ROOT = Path(__file__).parents[2]
@@ -115,6 +117,26 @@ async def test_a_search_without_time_left_is_partial(tmp_path: Path) -> None:
     async with open_sqlite_store(path) as store:
         page = await store.search(query(sort="-ms"))
         assert (page.total, page.is_partial) == (10_000, False)
+
+
+async def test_statistics_read_one_index(tmp_path: Path) -> None:
+    """And neither the table nor a sorter, whatever they are by; an index of an earlier version makes way for it."""
+    path = tmp_path / "logs.db"
+    async with open_sqlite_store(path):
+        pass
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP INDEX ix_call_log_receive_ms")
+        connection.execute("CREATE INDEX ix_call_log_receive_ms_request_id ON call_log (receive_ms, request_id)")
+    connection.close()
+    async with open_sqlite_store(path):
+        pass
+    connection = sqlite3.connect(path)
+    for by in get_args(StatsBy):
+        sql, values = stats_sql(StatsQuery(from_ms=0, to_ms=2**50, by=by))
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+        assert len(plan) == 1
+        assert "USING COVERING INDEX ix_call_log_receive_ms (" in plan[0]
+    connection.close()
 
 
 FIRST_VERSION = """
