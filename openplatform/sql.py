@@ -37,6 +37,12 @@ BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """A bigint primary key that counts up by itself; SQLite does that for INTEGER only."""
 
 _DEADLOCK_CODES = {1205, 1213}  # MySQL: lock wait timeout, deadlock
+# MySQL takes no writes: 1030 an error of the storage engine, as a full disk or quota; 1036 InnoDB is read-only; 1290 read_only, as
+# of a replica or after a failover; 1792 transaction_read_only; 1836 read-only mode; 3100 group replication refuses the commit;
+# a server whose disk is full: 3 cannot write, 1021 disk full, 1026 error writing, 1114 table full.
+_NO_WRITES_CODES = {3, 1021, 1026, 1030, 1036, 1114, 1290, 1792, 1836, 3100}
+_READ_ONLY_CODES = {1036, 1290, 1792, 1836, 3100}
+_SQLITE_NO_WRITES_CODES = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}
 _DEADLOCK_ATTEMPTS = 5
 _DEADLOCK_PATIENCE_S = 5.0
 _ANSWER_TIMEOUT_S = 10.0  # asyncmy's default is none; longer than any query of ours and than the lock wait below
@@ -76,7 +82,7 @@ class Database:
     """A service's database.
 
     `begin()` is a write transaction, `read()` a connection for reading; `run(work)` repeats a whole write transaction that lost
-    a deadlock. All of them raise PlatformUnavailable when the database cannot be reached.
+    a deadlock. All of them raise PlatformUnavailable when the database cannot be reached or takes no writes.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
@@ -94,7 +100,7 @@ class Database:
                 yield connection
                 is_committing = True
         except PlatformUnavailable as error:
-            if is_committing:
+            if is_committing and not _takes_no_writes(error.__cause__):
                 raise OutcomeUnknown(
                     error.code, error.msg, error.sub_code, "nobody knows whether it was done"
                 ) from error
@@ -144,7 +150,7 @@ def open_engine(url: str, *, answer_timeout_s: float = _ANSWER_TIMEOUT_S) -> Asy
         sa.event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         sa.event.listen(engine.sync_engine, "begin", _begin_sqlite)
         return engine
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         isolation_level="READ COMMITTED",
         pool_size=10,
@@ -159,6 +165,8 @@ def open_engine(url: str, *, answer_timeout_s: float = _ANSWER_TIMEOUT_S) -> Asy
             "init_command": f"SET time_zone='+00:00', innodb_lock_wait_timeout={_LOCK_WAIT_S}",
         },
     )
+    sa.event.listen(engine.sync_engine, "handle_error", _leave_read_only_server)
+    return engine
 
 
 def upgrade(url: str, package: str) -> None:
@@ -203,6 +211,9 @@ async def _translated(
     except (PoolTimeoutError, InterfaceError, ConnectionError, TimeoutError) as error:
         raise _down(error) from error
     except DBAPIError as error:
+        if _takes_no_writes(error):
+            log.warning("the database takes no writes: %s", error)
+            raise PLATFORM_UNAVAILABLE("the database takes no writes now") from error
         if error.connection_invalidated or _is_connection_error(error):
             raise _down(error) from error
         raise
@@ -234,10 +245,26 @@ def _is_deadlock(error: DBAPIError) -> bool:
 
 
 def _is_connection_error(error: DBAPIError) -> bool:
-    # 2xxx are the client's own errors (cannot connect, gone away, lost), 1040 too many connections, 1053 shutting down;
-    # a server whose disk is full: 3 cannot write, 1021 disk full, 1026 error writing, 1114 table full.
+    # 2xxx are the client's own errors (cannot connect, gone away, lost), 1040 too many connections, 1053 shutting down.
     code = _code(error)
-    return isinstance(code, int) and (2000 <= code < 2100 or code in {3, 1021, 1026, 1040, 1053, 1114})
+    return isinstance(code, int) and (2000 <= code < 2100 or code in {1040, 1053})
+
+
+def _takes_no_writes(error: BaseException | None) -> bool:
+    """Whether the database said that it does not write: nothing was done."""
+    if not isinstance(error, DBAPIError):
+        return False
+    # SQLite's extended codes hold the plain one in their last byte.
+    return _code(error) in _NO_WRITES_CODES or (
+        getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _SQLITE_NO_WRITES_CODES
+    )
+
+
+def _leave_read_only_server(context: sa.ExceptionContext) -> None:
+    # After a failover the old primary is read-only and its connections live on: a new one leads to who writes now.
+    args = getattr(context.original_exception, "args", ())
+    if args and args[0] in _READ_ONLY_CODES:
+        context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, record: object) -> None:
