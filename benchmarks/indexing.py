@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,7 @@ from benchmarks import machine, profile
 from benchmarks.profiled import START
 from openplatform.adapters.batch_queue_rabbitmq import open_rabbitmq_publisher
 from openplatform.adapters.rabbitmq_topology import CALL_LOGS
+from openplatform.log_frames import frame
 from openplatform.ports import CallLogPublisher
 from openplatform.records import CallLog
 from tests.servers import Elasticsearch, RabbitMQ, Redis
@@ -30,6 +32,10 @@ from tests.servers.process import Server
 
 ROOT = Path(__file__).parent.parent
 BATCH = 500
+TURN = 25
+"""Calls that a busy gateway answers in one turn of its loop; a backlog is what busy ones have left."""
+SLOW_TURN = 4
+"""At 2,000 calls a second."""
 LOOK_S = 0.1
 console = Console(highlight=False, width=110)
 
@@ -113,12 +119,19 @@ def record(number: int, received_ms: int) -> bytes:
     return msgspec.json.encode(log) + b"\n"
 
 
+def message(numbers: Iterable[int], received_ms: Iterable[int], *, turn: int) -> bytes:
+    """Records as a gateway sends them: a frame for each `turn` of them that were answered at once."""
+    lines = map(record, numbers, received_ms)
+    turns = iter(lambda: list(itertools.islice(lines, turn)), [])
+    return b"".join(frame(b"".join(one), len(one), 0) for one in turns)
+
+
 async def fill(publisher: CallLogPublisher, count: int) -> None:
     """A backlog of full batches, received over the last hour."""
     began_ms = int(time.time() * 1000) - 3_600_000
     for start in range(0, count, BATCH):
-        lines = (record(number, began_ms + number) for number in range(start, start + BATCH))
-        await publisher.publish(b"".join(lines), node="gw-1")
+        times = range(began_ms + start, began_ms + start + BATCH)
+        await publisher.publish(message(range(start, start + BATCH), times, turn=TURN), node="gw-1")
 
 
 async def backlog(indexer: Indexer, publisher: CallLogPublisher, count: int) -> Figures:
@@ -194,7 +207,8 @@ async def _publish(publisher: CallLogPublisher, rate: int, seconds: float, recei
         if now > began + seconds:
             return
         times = [now - 0.2 + 0.2 * n / per_batch for n in range(per_batch)]
-        await publisher.publish(b"".join(record(next(numbers), int(at * 1000)) for at in times), node="gw-1")
+        batch = message(numbers, (int(at * 1000) for at in times), turn=SLOW_TURN)
+        await publisher.publish(batch, node="gw-1")
         received += times
 
 

@@ -7,9 +7,12 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from random import Random
 from statistics import median
 from types import SimpleNamespace
 from urllib.parse import urlencode
+
+import uvloop
 
 from benchmarks import machine
 from benchmarks.load import Load
@@ -18,6 +21,7 @@ from gateway.call import Call
 from gateway.filters.publish_call_log import PublishCallLog
 from gateway.spool import LogSpool
 from openplatform.adapters.backends import open_log_publisher
+from openplatform.process_memory import keep_freed_memory
 from openplatform.web import SystemClock
 from tests.servers import RabbitMQ
 from tests.servers.pool import ServerPool
@@ -43,17 +47,27 @@ async def nowhere(batch: bytes) -> None:
 
 
 def calls() -> list[Call]:
-    """Calls as the pipeline leaves them."""
+    """Calls as the pipeline leaves them: of as many apps, orders, callers and merchants."""
     clock = SystemClock()
     made = []
-    app = SimpleNamespace(app=SimpleNamespace(app_key=PARAMS["app_key"]))
+    chance = Random(17)  # records of a benchmark
     route = SimpleNamespace(route=SimpleNamespace(api_name=PARAMS["method"], sensitive=()))
     for number in range(64):
         call = Call(
             request_id=f"5f2d7c9a1b3e4f60{number:08x}", http_method="POST", query=b"", content_type="", body=b"", remote_ip="10.1.2.3",
             received_at=clock.now(), started=clock.monotonic(),
         )  # fmt: skip
-        call.params, call.vender_id, call.service_ms, call.attempts, call.answer = PARAMS, 100_017, 3.2, 1, b"x" * 400
+        call.params = {
+            **PARAMS,
+            "app_key": str(chance.randrange(10**6, 10**7)),
+            "order_id": str(chance.randrange(10**15, 10**16)),
+        }
+        call.vender_id, call.service_ms, call.attempts = chance.randrange(10**6), chance.uniform(2, 40), 1
+        call.answer, call.remote_ip = (
+            b"x" * chance.randrange(200, 2000),
+            f"10.{chance.randrange(256)}.{chance.randrange(256)}.3",
+        )
+        app = SimpleNamespace(app=SimpleNamespace(app_key=call.params["app_key"]))
         call.app, call.route = app, route  # type: ignore[assignment]  # what the record reads of them
         made.append(call)
     return made
@@ -113,6 +127,7 @@ def record_us() -> float:
 
 
 def main() -> None:
+    keep_freed_memory()  # as the gateway does
     pool = ServerPool()
     folder = Path(tempfile.mkdtemp(prefix="pailou-log-path-", dir="/var/tmp"))
     try:
@@ -123,7 +138,7 @@ def main() -> None:
         nginx.start()
         bodies.write_text(urlencode(PARAMS) + "\n")
         load = Load(bodies, 64)
-        asyncio.run(
+        uvloop.run(  # what serves
             measure(pool.url(RabbitMQ), folder, lambda: load.saturate(nginx.url, nginx.worker_pids, seconds=1).cpu_us)
         )
     finally:

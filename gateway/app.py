@@ -1,7 +1,6 @@
 """The gateway's composition root: opens stores, puts the parts together, keeps the background work going, closes in reverse."""
 
 import asyncio
-import gc
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -45,6 +44,7 @@ from openplatform.adapters.signatures_redis import RedisUsedSignatures
 from openplatform.adapters.store_time_redis import RedisStoreTime
 from openplatform.lifetime import draining, this_instance
 from openplatform.metrics import CONTENT_TYPE_LATEST, Source, exposition, siblings
+from openplatform.process_memory import keep_freed_memory, spare_the_collector
 from openplatform.records import Instance, ProcessReport
 from openplatform.sealing import Seal
 from openplatform.web import ServiceProcess, SystemClock, registered, running
@@ -199,8 +199,9 @@ def from_env() -> ServiceProcess:
     @asynccontextmanager
     async def open_tuned() -> AsyncIterator[ASGIApp]:
         raise_descriptor_limit()
+        keep_freed_memory()
         async with open_app(settings) as app:
-            _spare_the_collector()
+            spare_the_collector()
             yield app
 
     return ServiceProcess(open_tuned, state=lane_of)
@@ -209,16 +210,6 @@ def from_env() -> ServiceProcess:
 def lane_of(app: ASGIApp) -> dict[str, object]:
     """What lets the front's connections hand calls to the application past ASGI."""
     return {LANE: app}
-
-
-def _spare_the_collector() -> None:
-    """What a started process holds lives as long as it does: the cyclic collector need not walk it again and again.
-
-    Calls leave next to no cycles, so the youngest generation may grow; measured: a tenth less CPU per call, p99 halved.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 def _notice(first: asyncio.Task[None]) -> None:

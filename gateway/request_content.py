@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from functools import partial
 
-import orjson
+from orjson import dumps
 
 from openplatform.form_text import FormText, Parts
 
@@ -38,12 +38,19 @@ class RequestContent:
         """`a=1&b=***`, and whether more than MAX_CONTENT_CHARS was cut off. sensitive: names besides those masked everywhere; as
         these they count in JSON values, too."""
         text = self._texts.get(sensitive) or self._learn(sensitive)
-        # Escaping ten million characters would take seconds; one past the cut says that there is more.
-        content = text.of(params)[: MAX_CONTENT_CHARS + 1]
+        content = text.of(params)
+        size = len(content)
         # As long as its JSON: plain ASCII without quotes and control characters but one. Nearly every call.
-        if content.isascii() and len(orjson.dumps(content)) == len(content) + 2 and "\x7f" not in content:
-            return content[:MAX_CONTENT_CHARS], len(content) > MAX_CONTENT_CHARS
-        is_cut = len(content) > MAX_CONTENT_CHARS
+        if (
+            size <= MAX_CONTENT_CHARS
+            and content.isascii()
+            and len(dumps(content)) == size + 2
+            and "\x7f" not in content
+        ):
+            return content, False
+        is_cut = size > MAX_CONTENT_CHARS
+        # Escaping ten million characters would take seconds; one past the cut says that there is more.
+        content = content[: MAX_CONTENT_CHARS + 1]
         if '"' in content:
             content = _masked_json(content, sensitive)
         content = plain(content)

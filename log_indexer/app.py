@@ -25,6 +25,7 @@ from openplatform.adapters.redis_client import open_redis
 from openplatform.errors import PLATFORM_UNAVAILABLE, PlatformUnavailable
 from openplatform.lifetime import registered, running, this_instance
 from openplatform.ports import CallLogConsumer, CallLogStore, Clock, DeadLetters, ServiceDirectory
+from openplatform.process_memory import keep_freed_memory
 from openplatform.records import LogQuery
 from openplatform.tracing import Tracer
 from openplatform.web import ServiceProcess, SystemClock, service_app
@@ -143,6 +144,7 @@ async def indexing(resources: Resources, *, hold_s: float = HOLD_S, drains: bool
 def from_env() -> ServiceProcess:
     """The factory that a server such as uvicorn calls."""
     settings = IndexerSettings.from_env()
+    keep_freed_memory()
     return ServiceProcess(lambda: open_app(settings))
 
 

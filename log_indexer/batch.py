@@ -5,6 +5,7 @@ import time
 import msgspec
 
 from openplatform.errors import PlatformUnavailable
+from openplatform.log_frames import plain
 from openplatform.ports import BatchDelivery
 from openplatform.records import CallLog, IndexVerdict
 
@@ -15,8 +16,13 @@ _decoder = msgspec.json.Decoder(CallLog)
 _encoder = msgspec.json.Encoder()
 
 
-def decode_lines(body: bytes) -> tuple[list[CallLog], list[tuple[bytes, str]]]:
-    """The records of an NDJSON batch, and (line, reason) of the lines that are none; empty lines are nothing."""
+def decode_lines(message: bytes) -> tuple[list[CallLog], list[tuple[bytes, str]]]:
+    """The records of a batch, and (line, reason) of the lines that are none; empty lines are nothing. A message that cannot be
+    unpacked is one such line."""
+    try:
+        body = plain(message)
+    except ValueError as error:
+        return [], [(message, f"undecodable: {error}")]
     bad: list[tuple[bytes, str]] = []
     lines = body.split(b"\n")
     if max(map(len, lines)) <= MAX_RECORD_BYTES:

@@ -20,29 +20,30 @@ class PublishCallLog:
     def __call__(self, call: Call) -> None:
         if call.carries:
             return
-        error, route, params, service_ms = call.error, call.route, call.params, call.service_ms
-        if route is None:
+        error, entry, app, params, service_ms = call.error, call.route, call.app, call.params, call.service_ms
+        if entry is None:
             # Names that callers make up would fill statistics with rubbish: only registered ones are kept whole.
             api_name = plain(params.get("method", "")[:100])[:100]
             content, truncated = self._content(params)
         else:
-            api_name = route.route.api_name
-            content, truncated = self._content(params, route.route.sensitive)
+            route = entry.route
+            api_name = route.api_name
+            content, truncated = self._content(params, route.sensitive)
         self._offer(
             # In the order of CallLog's fields: seventeen keywords would take as long as everything else here.
             CallLog(
                 call.request_id,
-                plain(params.get("app_key", "")[:50])[:50] if call.app is None else call.app.app.app_key,
+                plain(params.get("app_key", "")[:50])[:50] if app is None else app.app.app_key,
                 self._serv_ip,
                 call.vender_id,
                 call.remote_ip,
                 api_name,
-                round((self._monotonic() - call.started) * 1000),
+                int((self._monotonic() - call.started) * 1000 + 0.5),  # round() takes three times as long
                 content,
                 "0" if error is None else error.log_code[:128],
                 int(call.received_at * 1000),
                 0,  # createTime: the indexer's
-                None if service_ms is None else round(service_ms),
+                None if service_ms is None else int(service_ms + 0.5),
                 call.http_method[:16],
                 len(call.answer),
                 call.cached,

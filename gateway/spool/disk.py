@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.spool.folder import SpoolFolder
-from gateway.spool.frames import frame
 from gateway.spool.segment import inspect
 from gateway.spool.store import SpoolStore
 from openplatform.jobs import running
+from openplatform.log_frames import frame
 
 log = logging.getLogger(__name__)
 

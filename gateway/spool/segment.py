@@ -1,20 +1,25 @@
 """One file of the spool: appended to by the process that made it, read from the front, deleted when all of it is confirmed."""
 
 import errno
+import logging
 import os
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.spool.frames import HEAD_BYTES, first_bodies, next_frame, whole_frames
+from openplatform.log_frames import HEAD_BYTES, front, next_frame, whole_frames
+
+log = logging.getLogger(__name__)
 
 SUFFIX = ".spool"
+READ_BYTES = 128 * 1024
+"""At once: 500 records of the usual kind take half of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """NDJSON of so many records, the oldest written at oldest_ms (epoch); segment: where it came from, None = memory."""
+    """A message of so many records, the oldest written at oldest_ms (epoch): frames from `segment`, or, None, NDJSON from memory."""
 
     body: bytes
     records: int
@@ -86,27 +91,28 @@ class Segment:
         """Another descriptor of the file that is written, to sync it beside the writing."""
         return os.dup(self._writer)
 
-    def take(self, max_records: int, max_bytes: int) -> Batch | None:
-        """Whole frames from the front, at least one; None = all are taken. Raises OSError for a file that cannot be read."""
+    def take(self, max_records: int, max_plain_bytes: int) -> Batch | None:
+        """Whole frames from the front, at least one; None = all are taken. Raises OSError or ValueError for a file that cannot be
+        read."""
         left = self.size - self._taken_to
         if not left:
             return None
-        data = self._read(min(left, max_bytes))
-        first = next_frame(data, 0)
+        data = self._read(min(left, READ_BYTES))
+        first = next_frame(data)
         if first.end > len(data):
             data = self._read(first.end)
-        bodies, records, end = first_bodies(data, max_records)
+        end, records = front(data, max_records=max_records, max_plain_bytes=max_plain_bytes)
         self._taken_to += end
         self.taken += records
         if self._taken_to == self.size and not self.is_written:
             self.close()
-        return Batch(bodies[0] if len(bodies) == 1 else b"".join(bodies), records, first.written_ms, self)
+        return Batch(data[:end], records, first.written_ms, self)
 
     def oldest_ms(self) -> int | None:
         """When the oldest frame that is not taken was written, epoch ms. Raises OSError."""
         if self._taken_to == self.size:
             return None
-        return next_frame(self._read(HEAD_BYTES), 0).written_ms
+        return next_frame(self._read(HEAD_BYTES)).written_ms
 
     def close(self) -> None:
         """Closes what it has open."""
@@ -136,5 +142,6 @@ def inspect(path: Path) -> Segment:
     found = whole_frames(data)
     size = found[-1].end if found else 0
     if size != len(data):
+        log.warning("%s: %d bytes behind its last whole frame are cut off", path, len(data) - size)
         os.truncate(path, size)
     return Segment(path, size=size, records=sum(one.records for one in found))

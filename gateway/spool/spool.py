@@ -20,13 +20,13 @@ from openplatform.records import CallLog
 log = logging.getLogger(__name__)
 
 BATCH_BYTES = 1024 * 1024
-"""A message's bound in the usual case; a turn of 500 large records may make a larger one."""
+"""The bound of a message's NDJSON in the usual case; a turn of 500 large records may make a larger one."""
 
 
 class LogSpool:
     """Takes the record of every call and sends it; nothing here waits for a broker.
 
-    send: as Delivery's, for a batch's NDJSON; root: where processes have their folders, None = memory only (the all-in-one, whose
+    send: as Delivery's, for a batch's message; root: where processes have their folders, None = memory only (the all-in-one, whose
     queue is in memory, too); max_bytes: of this process's folder; max_records: kept in memory while the disk cannot be written;
     flush_s: how long a record waits for its batch to fill.
     """
@@ -36,6 +36,8 @@ class LogSpool:
     ) -> None:  # fmt: skip
         self._encode = msgspec.json.Encoder().encode_lines
         self._turn: list[CallLog] = []
+        self.offer: Callable[[CallLog], None] = self._turn.append
+        """Takes a record; never waits, never fails. A Python function in between would be a part of what each record costs."""
         self._memory = MemoryStore(max_records=max_records, dropped=self._drop)
         self._disk = None if root is None else SpoolDisk(root, max_bytes=max_bytes, dropped=self._drop)
         self._under_way: dict[Batch, None] = {}
@@ -69,29 +71,13 @@ class LogSpool:
         known = [ms for ms in times if ms is not None]
         return max(0.0, time.time() - min(known) / 1000) if known else 0.0
 
-    def offer(self, record: CallLog) -> None:
-        """Takes a record; never waits, never fails."""
-        self._turn.append(record)
-        if len(self._turn) >= BATCH_RECORDS:
-            self.write_turn()
-
     def write_turn(self) -> None:
         """Makes the records offered since the last time safe from this process's death: to be called before answers leave."""
-        records = self._turn
-        if not records:
-            return
-        self._turn = []
-        now_ms = time.time_ns() // 1_000_000
-        try:
-            body = self._encode(records)
-        except Exception:  # answers are about to leave: whatever is wrong with one record is that record's
-            records = [record for record in records if self._has_json(record)]
-            body = self._encode(records)
-        if records and (self._disk is None or not self._disk.append(body, len(records), now_ms)):
-            self._memory.append(body, len(records), now_ms)
-        store = None if self._disk is None else self._disk.store
-        if self._memory.unsent + (0 if store is None else store.unsent) >= BATCH_RECORDS:
-            self.delivery.hurry()
+        turn = self._turn
+        while turn:
+            records = turn[:BATCH_RECORDS]
+            del turn[:BATCH_RECORDS]
+            self._write(records)
 
     @asynccontextmanager
     async def open(self, *, flush_s: float) -> AsyncIterator[None]:
@@ -122,6 +108,19 @@ class LogSpool:
         self.published += batch.records
 
     # --- inside
+
+    def _write(self, records: list[CallLog]) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        try:
+            body = self._encode(records)
+        except Exception:  # answers are about to leave: whatever is wrong with one record is that record's
+            records = [record for record in records if self._has_json(record)]
+            body = self._encode(records)
+        if records and (self._disk is None or not self._disk.append(body, len(records), now_ms)):
+            self._memory.append(body, len(records), now_ms)
+        store = None if self._disk is None else self._disk.store
+        if self._memory.unsent + (0 if store is None else store.unsent) >= BATCH_RECORDS:
+            self.delivery.hurry()
 
     @property
     def _on_disk(self) -> int:

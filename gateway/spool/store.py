@@ -71,12 +71,12 @@ class SpoolStore:
         if segment.is_done:
             self._forget(segment)
 
-    def take(self, max_records: int, max_bytes: int) -> Batch | None:
+    def take(self, max_records: int, max_plain_bytes: int) -> Batch | None:
         """The oldest that was not taken yet; None = nothing. A segment that cannot be read is dropped."""
         for segment in tuple(self._segments):
             try:
-                batch = segment.take(max_records, max_bytes)
-            except (OSError, struct.error) as error:
+                batch = segment.take(max_records, max_plain_bytes)
+            except (OSError, ValueError, struct.error) as error:
                 log.error("call logs are lost, the spool cannot be read: %s", error)
                 self._drop(segment, "unreadable")
                 continue
@@ -98,7 +98,7 @@ class SpoolStore:
 
     def oldest_ms(self) -> int | None:
         """When the oldest record that was not taken was written, epoch ms; None = there is none, or it cannot be read."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             for segment in self._segments:
                 if (oldest := segment.oldest_ms()) is not None:
                     return oldest

@@ -14,6 +14,7 @@ from openplatform.adapters.rabbitmq_topology import (
     messages_in,
     rabbitmq_errors,
 )
+from openplatform.log_frames import plain
 from openplatform.ports import CallLogPublisher
 from openplatform.records import DeadLetter, DeadLetterPage, DeadLetterQuery
 
@@ -116,4 +117,7 @@ def _letter(message: AbstractIncomingMessage) -> DeadLetter:
     reason, dead_at_ms = message.headers.get("x-reason"), message.headers.get("x-dead-at-ms")
     if not isinstance(reason, str):  # the broker's own dead-lettering says no more than this
         reason = "put aside by the broker: " + str(message.headers.get("x-first-death-reason", "unknown"))
-    return DeadLetter.of(message.body, reason, dead_at_ms if isinstance(dead_at_ms, int) else None)
+    body = message.body
+    with suppress(ValueError):  # what cannot be unpacked is shown as it is
+        body = plain(body)
+    return DeadLetter.of(body, reason, dead_at_ms if isinstance(dead_at_ms, int) else None)

@@ -11,6 +11,7 @@ import pytest
 from openplatform.adapters.backends import open_dead_letters, open_log_consumer, open_log_publisher
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.rabbitmq_topology import CALL_LOGS
+from openplatform.log_frames import frame
 from openplatform.ports import CallLogConsumer, DeadLetters
 from openplatform.records import DeadLetterQuery
 
@@ -94,7 +95,7 @@ async def test_none_are_none(queue: Queue) -> None:
 async def test_what_the_broker_puts_aside_says_so(rabbitmq_url: str) -> None:
     """The queue's own net, dead-lettering by the broker, gives no reason: it is shown as that, and can be replayed like the rest."""
     async with open_log_publisher(rabbitmq_url, None) as publisher, open_dead_letters(rabbitmq_url, None) as letters:
-        await publisher.publish(b"dropped", node="gw-1")
+        await publisher.publish(frame(b"dropped", 1, 1), node="gw-1")
         async with await aio_pika.connect(rabbitmq_url) as connection:
             source = await (await connection.channel()).get_queue(CALL_LOGS.queue)
             message = await source.get()
@@ -104,4 +105,5 @@ async def test_what_the_broker_puts_aside_says_so(rabbitmq_url: str) -> None:
                 await asyncio.sleep(0.05)
         assert page.letters[0].reason == "put aside by the broker: rejected"
         assert page.letters[0].dead_at_ms is None
+        assert page.letters[0].body == b"dropped"  # readable, however it was packed on its way
         assert await letters.replay(DeadLetterQuery(before_ms=1), limit=1) == 1

@@ -10,6 +10,7 @@ import msgspec
 from elasticsearch import AsyncElasticsearch
 
 from openplatform.adapters.rabbitmq_topology import CALL_LOGS, declare_topology
+from openplatform.log_frames import plain
 from openplatform.records import CallLog
 from tests.faults.ledger import Ledger
 from tests.processes import Running
@@ -45,8 +46,8 @@ class Records:
         self._decoder = msgspec.json.Decoder(CallLog)
 
     def take(self, body: bytes) -> None:
-        """One message: NDJSON of records."""
-        for log in self._decoder.decode_lines(body):
+        """One message of records."""
+        for log in self._decoder.decode_lines(plain(body)):
             self._ledger.logs[log.requestId] += 1
 
     async def settle(self, *, within_s: float = 8.0) -> None:

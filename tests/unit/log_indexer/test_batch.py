@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from log_indexer.batch import MAX_RECORD_BYTES, Batch, decode_lines
+from openplatform.log_frames import frame
 from openplatform.records import IndexVerdict
 from tests.unit.log_indexer.parts import Delivered, call_log, lines
 
@@ -34,6 +35,17 @@ def test_a_line_that_is_no_record_is_put_aside(line: bytes, reason: str) -> None
     records, bad = decode_lines(lines(call_log("r1")) + line + b"\n" + lines(call_log("r2")))
     assert [record.requestId for record in records] == ["r1", "r2"]
     assert [(text, reason in why) for text, why in bad] == [(line, True)]
+
+
+def test_a_packed_message_is_its_lines() -> None:
+    """Frames, as gateways send them, and plain lines are the same records; a message that cannot be unpacked is put aside, whole."""
+    packed = frame(lines(call_log("r1")), 1, 1) + frame(lines(*(call_log(f"r{n}") for n in range(2, 20))), 18, 1)
+    records, bad = decode_lines(packed)
+    assert [record.requestId for record in records] == [f"r{n}" for n in range(1, 20)]
+    assert bad == []
+    records, bad = decode_lines(packed[:-1])
+    assert records == []
+    assert [(text, "cut off" in why) for text, why in bad] == [(packed[:-1], True)]
 
 
 async def test_a_batch_is_done_when_every_record_is_judged() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.delivery import BATCH_RECORDS, BATCHES_UNDER_WAY
 from gateway.spool import store as store_module
-from gateway.spool.frames import whole_frames
+from openplatform.log_frames import plain, whole_frames
 from openplatform.records import CallLog
 from tests.unit.gateway.spool.spooling import Broker, files, offer, opened, record, until
 
@@ -27,9 +27,7 @@ def ids_on_disk(root: Path) -> list[int]:
     decoder = msgspec.json.Decoder(CallLog)
     found: list[int] = []
     for path in files(root):
-        data = path.read_bytes()
-        for one in whole_frames(data):
-            found += [int(log.requestId) for log in decoder.decode_lines(data[one.start : one.end])]
+        found += [int(log.requestId) for log in decoder.decode_lines(plain(path.read_bytes()))]
     return found
 
 

@@ -8,9 +8,9 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.spool.frames import frame, whole_frames
 from gateway.spool.segment import Batch, inspect
 from gateway.spool.store import SpoolStore
+from openplatform.log_frames import frame, plain
 
 MAX_BYTES = 8_000
 """Segments of 2,000: a few frames each."""
@@ -54,7 +54,7 @@ class StoreMachine(RuleBasedStateMachine):
         if batch is None:
             assert free == []
             return
-        ids = [int(line.partition(b":")[0]) for line in batch.body.splitlines()]
+        ids = [int(line.partition(b":")[0]) for line in plain(batch.body).splitlines()]
         assert len(ids) == batch.records
         assert set(ids) <= set(free)
         self.under_way.append((batch, set(ids)))
@@ -115,10 +115,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 def numbers_in(path: Path) -> set[int]:
     """The records of a segment's file."""
-    data = path.read_bytes()
-    return {
-        int(line.partition(b":")[0]) for one in whole_frames(data) for line in data[one.start : one.end].splitlines()
-    }
+    return {int(line.partition(b":")[0]) for line in plain(path.read_bytes()).splitlines()}
 
 
 TestStore = StoreMachine.TestCase
