@@ -44,7 +44,7 @@ from openplatform.adapters.signatures_redis import RedisUsedSignatures
 from openplatform.adapters.store_time_redis import RedisStoreTime
 from openplatform.lifetime import draining, this_instance
 from openplatform.metrics import CONTENT_TYPE_LATEST, Source, exposition, siblings
-from openplatform.process_memory import keep_freed_memory, spare_the_collector
+from openplatform.process_memory import keep_freed_memory, spare_the_collector, use_huge_pages
 from openplatform.records import Instance, ProcessReport
 from openplatform.sealing import Seal
 from openplatform.web import ServiceProcess, SystemClock, registered, running
@@ -202,6 +202,7 @@ def from_env() -> ServiceProcess:
         keep_freed_memory()
         async with open_app(settings) as app:
             spare_the_collector()
+            use_huge_pages()
             yield app
 
     return ServiceProcess(open_tuned, state=lane_of)
