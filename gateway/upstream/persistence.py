@@ -61,7 +61,7 @@ class Persistence:
             try:
                 return await self._attempt(member)
             except AttemptFailed as error:
-                failure = error
+                failure = error.with_traceback(None)
             following = await self._after_failure(member, failure)
         return self._end(failure)
 
@@ -78,7 +78,7 @@ class Persistence:
         try:
             return await self._beside(member, connection, late)
         except AttemptFailed as error:
-            failure = error
+            failure = error.with_traceback(None)
         finally:
             member.in_flight -= 1
         other = await self._after_failure(member, failure)

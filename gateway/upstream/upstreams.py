@@ -76,7 +76,7 @@ class Upstreams:
         try:
             answer = await waiter
         except AttemptFailed as error:
-            failure = error
+            failure = error.with_traceback(None)  # which holds this frame, which holds the failure: a cycle
         except BaseException:
             member.in_flight -= 1
             connection.abandon(waiter)
