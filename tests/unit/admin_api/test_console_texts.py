@@ -1,5 +1,6 @@
 """The console's words: every text in both languages, none of them Chinese in code and templates."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -20,6 +21,25 @@ def test_every_text_has_its_chinese() -> None:
         [sys.executable, ROOT / "scripts/catalogues.py", "--check"], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_what_services_say_of_a_field_has_its_chinese() -> None:
+    """A refusal stands at its field in the reader's language; what holds a value of the moment is left out."""
+    say = translations(CHINESE).gettext
+    files = [*(ROOT / "admin_api").rglob("*.py"), *(ROOT / "monitor/endpoints").glob("*.py")]
+    said = [text for file in files for node in ast.walk(ast.parse(file.read_text())) for text in refusals(node)]
+    assert len(said) > 40
+    assert [text for text in said if say(text) == text] == []
+
+
+def refusals(node: ast.AST) -> list[str]:
+    """What a `ValueError("…")` of a model, or an `invalid_field(field, "…")`, says; none for any other node."""
+    match node:
+        case ast.Call(func=ast.Name("ValueError"), args=[ast.Constant(str(text)), *_]):
+            return [text]
+        case ast.Call(func=ast.Name("invalid_field" | "invalid"), args=[_, ast.Constant(str(text)), *_]):
+            return [text]
+    return []
 
 
 def test_no_text_has_two_translations() -> None:
