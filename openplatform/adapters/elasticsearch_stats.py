@@ -10,9 +10,13 @@ from openplatform.records import CallStats, Histogram, LogConditions, StatsQuery
 _GROUPED_BY = {"api": "apiName", "app": "appkey", "vender": "venderId", "error": "errorCode"}
 _NO_VENDER = -1
 """Stands for a missing venderId, which no merchant has; without it such calls would be in no group."""
+_SUCCESS, _LIMITED = "0", "7"
 _FIGURES: dict[str, Any] = {
-    "errors": {"filter": ended_in("any")},
-    "limited": {"filter": ended_in("7")},
+    # What is no success is an error, and the rest of these codes are limits: terms cost a fifth of what a filter for each does.
+    # 50 of 1,000 groups are fewer buckets than a search may have.
+    "codes": {
+        "terms": {"field": "errorCode", "include": f"{_SUCCESS}|{_LIMITED}|{_LIMITED}:.*", "size": 50},
+    },
     "times": {"stats": {"field": "platformRepTime"}},
     "percentiles": {"percentiles": {"field": "platformRepTime", "percents": [50, 95, 99]}},
     "service": {"avg": {"field": "serviceTime"}},
@@ -32,7 +36,9 @@ def stats_body(query: StatsQuery, analyzer: str) -> dict[str, Any]:
 
 def histogram_body(conditions: LogConditions, analyzer: str, interval_ms: int, offset_ms: int) -> dict[str, Any]:
     """The keyword arguments of a search that counts calls and errors over time."""
-    return _aggregation(conditions, analyzer, _over_time(interval_ms, offset_ms), {"errors": _FIGURES["errors"]})
+    return _aggregation(
+        conditions, analyzer, _over_time(interval_ms, offset_ms), {"errors": {"filter": ended_in("any")}}
+    )
 
 
 def read_stats(answer: Mapping[str, Any], by: str) -> StatsTable:
@@ -85,11 +91,13 @@ def _groups(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _row(bucket: Mapping[str, Any]) -> CallStats:
     percentiles, times = bucket["percentiles"]["values"], bucket["times"]
+    calls_by_code = {code["key"]: code["doc_count"] for code in bucket["codes"]["buckets"]}
+    successes = calls_by_code.pop(_SUCCESS, 0)
     return CallStats(
         key="" if bucket["key"] == _NO_VENDER else str(bucket["key"]),
         calls=bucket["doc_count"],
-        errors=bucket["errors"]["doc_count"],
-        limited=bucket["limited"]["doc_count"],
+        errors=bucket["doc_count"] - successes,
+        limited=sum(calls_by_code.values()) + bucket["codes"]["sum_other_doc_count"],
         mean_ms=times["avg"],
         p50_ms=percentiles["50.0"],
         p95_ms=percentiles["95.0"],

@@ -19,7 +19,7 @@ async def test_statistics(tested: StoreUnderTest) -> None:
     """By API, most called first: calls, errors, limited, mean, percentiles, most, the services' mean; inside the range only."""
     get = [record(f"g{n}", platformRepTime=n, serviceTime=n // 2 * 2) for n in range(1, 101)]
     search = [
-        record("s1", apiName="jd.order.search", platformRepTime=100, errorCode="15:isv.x", serviceTime=None),
+        record("s1", apiName="jd.order.search", platformRepTime=100, errorCode="70:isv.x", serviceTime=None),
         record("s2", apiName="jd.order.search", platformRepTime=300, errorCode="7:limited-by-x", serviceTime=50),
         record("s3", apiName="jd.order.search", platformRepTime=200, errorCode="7", serviceTime=None),
     ]
@@ -65,6 +65,13 @@ async def test_groups(tested: StoreUnderTest, by: str, calls: dict[str, int]) ->
     assert {row.key: row.calls for row in await table(tested, by=by)} == calls
     some = await table(tested, by=by, app_keys=("app-2",), error="any", keywords=("order_id",))
     assert [(row.calls, row.errors, row.limited) for row in some] == [(1, 1, 1)]
+
+
+async def test_limits_of_many_kinds(tested: StoreUnderTest) -> None:
+    """However many codes limits have, all calls that they refused are counted."""
+    await tested.add(record("r"), *(record(f"r{n}", errorCode=f"7:{n}") for n in range(60)))
+    (only,) = await table(tested)
+    assert (only.calls, only.errors, only.limited) == (61, 60, 60)
 
 
 async def test_statistics_over_time(tested: StoreUnderTest) -> None:
