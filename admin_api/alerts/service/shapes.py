@@ -111,10 +111,10 @@ class RuleView(BaseModel):
     recipients: list[Recipient]
     runbook_url: str
     enabled: bool
-    active_days: list[int]
-    active_from: str | None
-    active_to: str | None
-    in_hours: bool
+    active_days: list[int] = []  # defaults: what a monitor that knows no hours yet leaves out during an update
+    active_from: str | None = None
+    active_to: str | None = None
+    in_hours: bool = True
     built_in: bool
     version: int
     create_time: datetime
@@ -180,7 +180,7 @@ class AlertView(BaseModel):
     acked_by: str
     ack_note: str
     silenced_until: datetime | None
-    in_hours: bool
+    in_hours: bool = True
     samples: list[tuple[datetime, float]]
     mails: dict[str, int]
 
