@@ -14,6 +14,7 @@ from openplatform.adapters.catalog_writer_redis import RedisCatalogWriter
 from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.rabbitmq_topology import CALL_LOGS, declare_topology
 from openplatform.adapters.redis_client import open_redis
+from openplatform.log_frames import plain
 from openplatform.records import CallLog
 from tests.e2e.catalogue import echo_catalogue
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS
@@ -45,7 +46,7 @@ async def arrived(rabbitmq_url: str, expected: int) -> set[str]:
             if message is None:
                 await asyncio.sleep(0.1)
             else:
-                ids |= {log.requestId for log in decoder.decode_lines(message.body)}
+                ids |= {log.requestId for log in decoder.decode_lines(plain(message.body))}
     return ids
 
 

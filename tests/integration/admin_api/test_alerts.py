@@ -111,8 +111,13 @@ async def test_rules_are_listed_and_filtered(operator: Caller) -> None:
 
 async def test_a_request_that_comes_twice_makes_one_rule(operator: Caller) -> None:
     """Under its idempotency key: the same answer again."""
-    first, second = [await operator.post("/alert-rules", RULE, **{"Idempotency-Key": "once"}) for _ in range(2)]
-    assert first.json() == second.json()
+    answers = []
+    while len(answers) < 2:  # on a busy machine the monitor may be late: then the operator is told to come again
+        answer = await operator.post("/alert-rules", RULE, **{"Idempotency-Key": "once"})
+        if answer.status_code != 503:
+            answers.append(answer)
+    assert answers[0].status_code == 201
+    assert answers[0].json() == answers[1].json()
     assert (await operator.shown("/alert-rules"))["total"] == 4
 
 
