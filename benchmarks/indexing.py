@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +20,7 @@ from rich.table import Table
 
 from benchmarks import machine, profile
 from benchmarks.profiled import START
+from benchmarks.yardstick import REFERENCE_US, nginx_beside
 from openplatform.adapters.batch_queue_rabbitmq import open_rabbitmq_publisher
 from openplatform.adapters.rabbitmq_topology import CALL_LOGS
 from openplatform.log_frames import frame
@@ -36,6 +37,8 @@ TURN = 25
 """Calls that a busy gateway answers in one turn of its loop; a backlog is what busy ones have left."""
 SLOW_TURN = 4
 """At 2,000 calls a second."""
+BOUND_US = 12
+"""Of CPU per record."""
 LOOK_S = 0.1
 console = Console(highlight=False, width=110)
 
@@ -87,10 +90,12 @@ class Indexer(Server):
 
 @dataclass(frozen=True)
 class Figures:
-    """One run over a backlog. cpu_us: of the indexer's process, per record; resident_mib: at the end."""
+    """One run over a backlog. cpu_us: of the indexer's process, per record; nginx_us: per request, before it; resident_mib: at the
+    end."""
 
     records: int
     cpu_us: float
+    nginx_us: float
     per_second: float
     resident_mib: float
 
@@ -134,8 +139,11 @@ async def fill(publisher: CallLogPublisher, count: int) -> None:
         await publisher.publish(message(range(start, start + BATCH), times, turn=TURN), node="gw-1")
 
 
-async def backlog(indexer: Indexer, publisher: CallLogPublisher, count: int) -> Figures:
+async def backlog(
+    indexer: Indexer, publisher: CallLogPublisher, count: int, nginx: Callable[[], float] = lambda: 0.0
+) -> Figures:
     """Fills the queue while the indexer is paused, and lets it go on: nothing but indexing happens while it is measured."""
+    nginx_us = await asyncio.to_thread(nginx)
     known = await asyncio.to_thread(indexer.indexed)
     before = machine.used_by(indexer.pid)
     indexer.pause()
@@ -145,7 +153,7 @@ async def backlog(indexer: Indexer, publisher: CallLogPublisher, count: int) -> 
     await _until_indexed(indexer, known + count)
     took_s = time.monotonic() - began
     after = machine.used_by(indexer.pid)
-    return Figures(count, (after.cpu_us - before.cpu_us) / count, count / took_s, after.resident_mib)
+    return Figures(count, (after.cpu_us - before.cpu_us) / count, nginx_us, count / took_s, after.resident_mib)
 
 
 @dataclass(frozen=True)
@@ -235,7 +243,9 @@ def main(
         if profiled:
             indexer.profile_to = Path(tempfile.gettempdir()) / "pailou-indexer.collapsed"
         indexer.start()
-        asyncio.run(_measure(indexer, rabbitmq_url, records, runs, 0 if profiled else rate))
+        with tempfile.TemporaryDirectory() as folder:
+            nginx = nginx_beside(pool, Path(folder))
+            asyncio.run(_measure(indexer, rabbitmq_url, nginx, records, runs, 0 if profiled else rate))
         indexer.stop()
         if indexer.profile_to is not None:
             profile.show(profile.read(indexer.profile_to), 10.0, console)
@@ -243,18 +253,23 @@ def main(
         pool.close()
 
 
-async def _measure(indexer: Indexer, rabbitmq_url: str, records: int, runs: int, rate: int) -> None:
+async def _measure(
+    indexer: Indexer, rabbitmq_url: str, nginx: Callable[[], float], records: int, runs: int, rate: int
+) -> None:
     async with open_rabbitmq_publisher(rabbitmq_url, CALL_LOGS) as publisher:
         await backlog(indexer, publisher, records // 2)  # compilers and indices warm up
         if indexer.profile_to is not None:
             os.kill(indexer.pid, START)
-        found = [await backlog(indexer, publisher, records) for _ in range(runs)]
+        found = [await backlog(indexer, publisher, records, nginx) for _ in range(runs)]
         table = Table(title=f"log_indexer, one process, {machine.name()}", title_justify="left")
-        for heading in ("records", "CPU µs / record", "records / s", "RSS MiB"):
+        for heading in ("records", "CPU µs / record", "nginx µs / request", "× nginx", "records / s", "RSS MiB"):
             table.add_column(heading, justify="right")
         for run in found:
-            table.add_row(f"{run.records:,}", f"{run.cpu_us:.1f}", f"{run.per_second:,.0f}", f"{run.resident_mib:.0f}")
+            ratio = f"{run.cpu_us / run.nginx_us:.2f}"
+            beside = (f"{run.records:,}", f"{run.cpu_us:.1f}", f"{run.nginx_us:.1f}", ratio)
+            table.add_row(*beside, f"{run.per_second:,.0f}", f"{run.resident_mib:.0f}")
         console.print(table)
+        console.print(f"bound: {BOUND_US} µs where nginx takes {REFERENCE_US}, {BOUND_US / REFERENCE_US:.2f} × nginx")
         if rate:
             lag = await steady(indexer, publisher, rate=rate, seconds=20.0, behind=records // 2)
             console.print(

@@ -10,13 +10,11 @@ from pathlib import Path
 from random import Random
 from statistics import median
 from types import SimpleNamespace
-from urllib.parse import urlencode
 
 import uvloop
 
 from benchmarks import machine
-from benchmarks.load import Load
-from benchmarks.nginx import Reference, Service
+from benchmarks.yardstick import PARAMS, REFERENCE_US, nginx_beside
 from gateway.call import Call
 from gateway.filters.publish_call_log import PublishCallLog
 from gateway.spool import LogSpool
@@ -29,17 +27,10 @@ from tests.servers.pool import ServerPool
 CALLS = 100_000
 ROUNDS = 7
 """Of which the median counts: the machine's own noise is half of a figure."""
-BOUND = 4 / 10.6
+BOUND = 4 / REFERENCE_US
 """The promise is 4 µs on a machine whose nginx takes 10.6 for `proxy_pass`: as other machines are slower, so is the bound."""
 TURNS = (1, 8, 32)
 """Calls that one turn of the loop answers: an idle process, a busy one, a full one (64 connections answer 20 to 40 at once)."""
-
-PARAMS = {
-    "method": "bench.order.get", "app_key": "1000017", "session": "6100e23a9f0c47d2b5e1f6a8c3d4e5f6", "timestamp": "2026-11-29 12:00:00",
-    "v": "2.0", "format": "json", "sign_method": "hmac-sha256", "order_id": "2026000100000017", "fields": "order_id,status,title,price",
-    "sign": "0" * 64,
-}  # fmt: skip
-"""The call of the other benchmarks."""
 
 
 async def nowhere(batch: bytes) -> None:
@@ -132,15 +123,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="pailou-log-path-", dir="/var/tmp"))
     try:
         pool.begin(RabbitMQ)
-        service, nginx, bodies = pool.make(Service), pool.make(Reference), folder / "bodies"
-        service.start()
-        nginx.service_url = service.url
-        nginx.start()
-        bodies.write_text(urlencode(PARAMS) + "\n")
-        load = Load(bodies, 64)
-        uvloop.run(  # what serves
-            measure(pool.url(RabbitMQ), folder, lambda: load.saturate(nginx.url, nginx.worker_pids, seconds=1).cpu_us)
-        )
+        uvloop.run(measure(pool.url(RabbitMQ), folder, nginx_beside(pool, folder)))  # the loop that serves
     finally:
         pool.close()
         shutil.rmtree(folder)

@@ -234,7 +234,7 @@ def _report(
         started_at_ms=me.started_at_ms,
         figures={
             "config_version": catalog.version,
-            "clock_skew_s": round(clock_skew.seconds, 3),
+            "clock_skew_s": round(clock_skew.seconds, 3) + 0.0,  # no -0.0
             "log_spool_bytes": logs.bytes,
             "log_spool_entries": logs.waiting,
             "log_dropped": logs.dropped.total(),

@@ -90,12 +90,17 @@ def whole_frames(data: bytes) -> list[Frame]:
     return found
 
 
+def is_packed(message: bytes) -> bool:
+    """Whether it begins as frames do; any other message is NDJSON."""
+    return message.startswith(_START)
+
+
 def plain(message: bytes) -> bytes:
-    """The NDJSON in a message of whole frames; any other message is NDJSON already and comes back as it is.
+    """The NDJSON in a message of whole frames; one that is not packed comes back as it is.
 
     Raises ValueError for frames that are cut off, are more than MAX_PLAIN_BYTES, or do not hold what their heads say.
     """
-    if not message.startswith(_START):
+    if not is_packed(message):
         return message
     found: list[bytes] = []
     at = plain_bytes = 0

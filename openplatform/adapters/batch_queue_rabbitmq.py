@@ -21,6 +21,7 @@ from openplatform.adapters.rabbitmq_topology import (
     rabbitmq_errors,
 )
 from openplatform.errors import PlatformUnavailable
+from openplatform.log_frames import is_packed
 from openplatform.ports import BatchDelivery
 
 log = logging.getLogger(__name__)
@@ -181,6 +182,7 @@ async def _publish(
                     body,
                     headers={**headers},
                     content_type="application/x-ndjson",
+                    content_encoding="lz4" if is_packed(body) else None,
                     delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
                 )
                 await target.publish(message, routing_key, mandatory=True)

@@ -99,6 +99,7 @@ async def test_what_the_broker_puts_aside_says_so(rabbitmq_url: str) -> None:
         async with await aio_pika.connect(rabbitmq_url) as connection:
             source = await (await connection.channel()).get_queue(CALL_LOGS.queue)
             message = await source.get()
+            assert message.content_encoding == "lz4"
             await message.reject(requeue=False)
         async with asyncio.timeout(20):
             while not (page := await letters.look(ALL, limit=1)).letters:
