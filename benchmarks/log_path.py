@@ -54,10 +54,8 @@ def calls() -> list[Call]:
             "order_id": str(chance.randrange(10**15, 10**16)),
         }
         call.vender_id, call.service_ms, call.attempts = chance.randrange(10**6), chance.uniform(2, 40), 1
-        call.answer, call.remote_ip = (
-            b"x" * chance.randrange(200, 2000),
-            f"10.{chance.randrange(256)}.{chance.randrange(256)}.3",
-        )
+        call.answer = b"x" * chance.randrange(200, 2000)
+        call.remote_ip = f"10.{chance.randrange(256)}.{chance.randrange(256)}.3"
         app = SimpleNamespace(app=SimpleNamespace(app_key=call.params["app_key"]))
         call.app, call.route = app, route  # type: ignore[assignment]  # what the record reads of them
         made.append(call)

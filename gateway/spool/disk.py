@@ -62,6 +62,9 @@ class SpoolDisk:
         except OSError as error:
             self._complain(error)
             return False
+        except Exception:  # a fault of ours must not cost a record: it goes on in memory, as it is
+            log.exception("call logs wait in memory: they could not be packed")
+            return False
         if self.trouble:
             log.warning("the spool of call logs can be written again")
             self.trouble = ""

@@ -1,7 +1,5 @@
 """Frames of call logs: whatever a crash leaves of a file gives those that were whole, and a message gives back what was written."""
 
-import shutil
-import subprocess
 from contextlib import suppress
 from pathlib import Path
 
@@ -104,14 +102,11 @@ def test_a_head_says_where_its_body_ends() -> None:
 
 
 def test_anybodys_lz4_reads_it(tmp_path: Path) -> None:
-    """A file of frames is a file of the LZ4 format: the library's own reader finds the NDJSON in it, and so does the command."""
+    """A file of frames is a file of the LZ4 format: a reader that knows nothing of our heads finds the NDJSON in it."""
     path = tmp_path / "1.spool"
     path.write_bytes(frame(b"a\n", 1, 1) + frame(b"b\n" * 2000, 2000, 2) + frame(b"c\n", 1, 3))
-    expected = b"a\n" + b"b\n" * 2000 + b"c\n"
     with lz4.frame.open(path) as file:
-        assert file.read() == expected
-    if command := shutil.which("lz4"):
-        assert subprocess.run([command, "-dc", path], capture_output=True, check=True).stdout == expected
+        assert file.read() == b"a\n" + b"b\n" * 2000 + b"c\n"
 
 
 def test_a_file_left_by_a_crash_is_cut_at_its_last_whole_frame(tmp_path: Path) -> None:

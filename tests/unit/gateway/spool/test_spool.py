@@ -10,7 +10,7 @@ import pytest
 
 from gateway.delivery import BATCH_RECORDS, BATCHES_UNDER_WAY
 from gateway.spool import store as store_module
-from openplatform.log_frames import plain, whole_frames
+from openplatform.log_frames import frame, plain, whole_frames
 from openplatform.records import CallLog
 from tests.unit.gateway.spool.spooling import Broker, files, offer, opened, record, until
 
@@ -179,6 +179,26 @@ async def test_a_disk_that_is_full_costs_nothing_while_memory_lasts(
     assert len(broker.got) == len(set(broker.got)) == 201 - spool.dropped["buffer_full"]
     assert set(range(10)) | {200} <= set(broker.got)
     assert files(tmp_path) == []
+
+
+async def test_a_packer_that_fails_costs_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be packed waits in memory and arrives, as it is; the next turn is on disk again."""
+    broker, faults = Broker(is_down=True), iter([RuntimeError("no memory")])
+
+    def failing(ndjson: bytes, records: int, written_ms: int) -> bytes:
+        for fault in faults:
+            raise fault
+        return frame(ndjson, records, written_ms)
+
+    monkeypatch.setattr("gateway.spool.disk.frame", failing)
+    async with opened(broker, tmp_path) as spool:
+        offer(spool, 1, 2)
+        offer(spool, 3)
+        assert ids_on_disk(tmp_path) == [3]
+        broker.is_down = False
+        await until(lambda: not spool.waiting)
+    assert sorted(broker.got) == [1, 2, 3]
+    assert not spool.dropped
 
 
 async def test_a_fault_of_the_way_costs_no_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
