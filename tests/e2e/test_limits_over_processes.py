@@ -33,7 +33,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 
 
 class Crowd:
-    """400 callers of two apps; remembers when each accepted call was sent and when its answer came."""
+    """400 callers of two apps; remembers when each accepted call was sent and when its answer came, by the clock that Redis reads."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -48,7 +48,7 @@ class Crowd:
             "method": "open.echo.get", "app_key": app_key, "v": "2.0", "format": "json", "sign_method": "hmac-sha256",
             "timestamp": datetime.now(GMT8).strftime("%Y-%m-%d %H:%M:%S"), "n": str(n),
         }  # fmt: skip
-        sent = time.monotonic()
+        sent = time.time()
         try:
             response = await http.post(
                 self._url, data={**params, "sign": self._key.sign(canonical_text(params), "hmac-sha256")}
@@ -58,7 +58,7 @@ class Crowd:
             return False
         answer = response.json()
         if "open_echo_get_response" in answer:
-            self.accepted[app_key].append((sent, time.monotonic()))
+            self.accepted[app_key].append((sent, time.time()))
             return True
         if answer["error_response"]["code"] == 10:
             self.busy[app_key] += 1
@@ -118,11 +118,15 @@ async def test_400_callers_4_processes(
             ranking = dict(await RedisApiRanking(redis).top(datetime.now(ZONE).date(), 10))
 
     assert crowd.others == []
-    by_minute = sorted(crowd.accepted["by-minute"], key=lambda call: call[1])
-    # Surely inside one 60-s window: the later answer came less than 60 s after the earlier call was sent.
-    worst = max(sum(1 for later in by_minute[n:] if later[1] - first[0] < 60) for n, first in enumerate(by_minute))
+    by_minute = crowd.accepted["by-minute"]
+    # When a call was admitted is not known, only that it was between its sending and its answer: of two calls the one that was
+    # answered later may have been admitted first. So the most that surely lie in one window, and the most that may.
+    starts = [sent for sent, _ in by_minute]
+    surely = max(sum(1 for sent, answered in by_minute if start <= sent and answered < start + 60) for start in starts)
+    perhaps = max(sum(1 for sent, answered in by_minute if start <= answered and sent < start + 60) for start in starts)
     lost = crowd.busy["by-minute"]
-    assert MINUTE_LIMIT - lost <= worst <= MINUTE_LIMIT
+    assert surely <= MINUTE_LIMIT, f"from {min(starts)}: {sorted(by_minute)}"
+    assert MINUTE_LIMIT - lost <= perhaps
     assert MINUTE_LIMIT - lost < len(by_minute) <= 2 * MINUTE_LIMIT
     assert minute_used.minute_used <= MINUTE_LIMIT
     by_day = len(crowd.accepted["by-day"])
