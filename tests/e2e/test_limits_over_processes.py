@@ -99,6 +99,8 @@ async def test_400_callers_4_processes(
             "PAILOU_INTERNAL_KEYS": INTERNAL_KEY,
             "PAILOU_MASTER_KEYS": "k1:" + base64.b64encode(MASTER_KEYS["k1"]).decode(),
             "PAILOU_SERVICE_ADDRESSES": f"echo-service=127.0.0.1:{service_port}",
+            # One process may have all the callers: the others may still be starting when they connect.
+            "PAILOU_API_MAX_CONCURRENCY": str(CALLERS),
             "PAILOU_MAX_CONNECTIONS_PER_ADDRESS": "2000",
             "PAILOU_WHEN_LIMITS_UNAVAILABLE": "deny",
         }
