@@ -76,8 +76,8 @@ def _scale(connections: int, runs: int, seconds: float) -> report.Figures:
 def _processes(world: World, load: Load, processes: int, runs: int, seconds: float) -> None:
     f = measure_processes(world, load, processes=processes, runs=runs, seconds=seconds)
     console.print(
-        f"{f.processes} processes: {f.cpu_us:.1f} µs of CPU per call, one process {f.one_cpu_us:.1f} at the same "
-        f"{f.rate:,.0f} calls/s: {f.cpu_us / f.one_cpu_us:.2f} ×; at most {f.saturated:,.0f}/s, one process "
+        f"{f.processes} processes: {f.cpu_us:.1f} µs of CPU per call, one process {f.one_cpu_us:.1f}, at {f.rate:,.0f} calls/s "
+        f"for each: {f.processes * f.one_cpu_us / f.cpu_us:.2f} × one; at most {f.saturated:,.0f}/s, one process "
         f"{f.one_saturated:,.0f}/s, with load and stores on the same cores"
     )
 

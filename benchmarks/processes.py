@@ -1,4 +1,4 @@
-"""Several processes on one port, beside one: what a call costs, which must not grow, since every process shares Redis and cores."""
+"""Several processes on one port, beside one, each with as much to do: what a call costs, which must not grow with their number."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from benchmarks.load import Load, Run
 from benchmarks.world import World
 
 WARM_UP_S = 2.0
-_LIGHT = 0.5
-"""Share of what one process does at most: with more, load, stores and gateways on two cores measure each other."""
+_LIGHT = 0.4
+"""Share of what one process does at most, for each of them: with more, load, stores and gateways on two cores measure each other."""
 
 
 @dataclass(frozen=True)
 class ProcessFigures:
-    """cpu_us: of a call, all processes together, at `rate` calls/s; one_cpu_us: of a single process at the same rate; saturated,
-    one_saturated: calls/s at most, with load and stores on the same cores."""
+    """rate: calls/s of each process; cpu_us: of a call, over all processes; one_cpu_us: of a single process; saturated, one_saturated:
+    calls/s at most, with load and stores on the same cores."""
 
     processes: int
     rate: float
@@ -38,7 +38,7 @@ def measure_processes(world: World, load: Load, *, processes: int, runs: int, se
         done: dict[int, list[Run]] = {number: [] for number in gateways}
         for _ in range(runs):
             for number, gateway in gateways.items():
-                done[number].append(load.at_rate(gateway.url, gateway.worker_pids, rate=rate, seconds=seconds))
+                done[number].append(load.at_rate(gateway.url, gateway.worker_pids, rate=number * rate, seconds=seconds))
             world.empty_queue()
         for gateway in gateways.values():
             _check(gateway)
