@@ -66,7 +66,7 @@ class World:
     async def in_force(self) -> None:
         """Waits until the gateway serves the newest catalogue."""
         reader = RedisCatalogReader(self.redis)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (
                 await reader.fetch(epoch=self.resources.catalog.epoch, version=self.resources.catalog.version)
                 is not None
@@ -125,7 +125,7 @@ class World:
 
     async def logs(self) -> list[CallLog]:
         """All call logs since the last time, when the gateway has none left to send."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while self.resources.logs.waiting:
                 await asyncio.sleep(0.01)
         decoder = msgspec.json.Decoder(CallLog)

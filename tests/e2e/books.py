@@ -59,7 +59,7 @@ class Books:
         """Many callers at once until the balance is spent: all of them hear code 11 then."""
         until = time.monotonic() + at_most_s
         limits = httpx.Limits(max_connections=CALLERS)
-        async with httpx.AsyncClient(trust_env=False, limits=limits, timeout=10) as http:
+        async with httpx.AsyncClient(trust_env=False, limits=limits, timeout=30) as http:
             await asyncio.gather(*(self._press(http, until) for _ in range(CALLERS)))
 
     async def _press(self, http: httpx.AsyncClient, until: float) -> None:

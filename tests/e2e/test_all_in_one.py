@@ -92,7 +92,7 @@ class AllInOne:
     def end(self, how: signal.Signals) -> int:
         self.operator.close()
         self.process.send_signal(how)
-        return self.process.wait(30)
+        return self.process.wait(120)
 
 
 def last_days(days: int) -> dict[str, str]:
@@ -247,13 +247,13 @@ def test_what_stands_in_the_way_is_named(all_in_one: Callable[..., AllInOne], fr
     gateway_port = str(httpx.URL(run.demo["gateway_url"]).port)
     output = run.output.rename(run.folder / "output of the first")
     second = all_in_one()
-    assert second.process.wait(30) == 78
+    assert second.process.wait(120) == 78
     assert "PAILOU_VAR_DIR" in second.words
     run.end(signal.SIGKILL)
 
     with socket.create_server(("127.0.0.1", int(gateway_port))):
         third = all_in_one("--gateway-port", gateway_port, "--admin-port", str(free_port()))
-        assert third.process.wait(30) == 78
+        assert third.process.wait(120) == 78
         assert "--gateway-port" in third.words
     for words in (second.words, third.words, output.read_text()):
         assert "Traceback" not in words

@@ -60,7 +60,7 @@ class Crowd:
         if "open_echo_get_response" in answer:
             self.accepted[app_key].append((sent, time.time()))
             return True
-        if answer["error_response"]["code"] == 10:
+        if answer["error_response"]["code"] in (10, 15):  # the store or the service was late
             self.busy[app_key] += 1
         elif answer["error_response"]["code"] != 7:
             self.others.append(response.text)
@@ -72,7 +72,9 @@ class Crowd:
         least: accepted calls of the app before which it does not end; a busy machine may need three minutes more.
         """
         n = 0
-        while (now := time.monotonic()) < until or (len(self.accepted[app_key]) < least and now < until + 180):
+        while (now := time.monotonic()) < until or (
+            len(self.accepted[app_key]) + self.busy[app_key] < least and now < until + 180
+        ):
             n += 1
             if not await self.call(http, app_key, n):
                 await asyncio.sleep(pause_s)

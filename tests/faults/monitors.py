@@ -89,7 +89,7 @@ class One:
 
     async def runs(self, result: str) -> float:
         """How often its ticks ended so."""
-        async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
             text = (await http.get(f"{self.running.url}/metrics")).text
         lines = [
             line for line in text.splitlines() if line.startswith(f'pailou_monitor_runs_total{{result="{result}"}}')

@@ -64,14 +64,14 @@ async def test_p1_poison_in_the_catalogue(world: FaultWorld, poison: str) -> Non
         bad = world.change(kind, key, body)
         beside = world.change("route", "open.beside.get", msgspec.json.encode(route("open.beside.get")))
         await world.writer.publish([bad, beside])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await world.metric("pailou_config_rejected(?:_total)?") == refused:
                 await asyncio.sleep(0.02)
         visible_s = now() - began
         assert await code_of(world, "open.beside.get") == 22
         load.enter("after")
         await world.put(kind, key, None)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await code_of(world, "open.beside.get") != 0:
                 await asyncio.sleep(0.02)
         await asyncio.sleep(world.times.before_s / 2)

@@ -9,6 +9,8 @@ REPORT = "PAILOU_FAULTS_REPORT"
 """The variable with the file that figures are appended to, one JSON object a row; without it they are only printed."""
 RATE = 200.0
 CONCURRENCY = 50
+LATE_S = 5.0
+"""How much later than its deadline a busy machine may let a call end; a service that takes its time takes ten seconds."""
 
 
 @dataclass(frozen=True)

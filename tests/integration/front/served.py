@@ -110,7 +110,7 @@ class Caller:
         await self.writer.drain()
 
     async def head(self) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self._reader.readuntil(b"\r\n\r\n")
 
     async def answer(self) -> tuple[int, bytes, bytes]:
@@ -118,12 +118,12 @@ class Caller:
         head = await self.head()
         status = int(head.split(b" ", 2)[1])
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return status, head, await self._reader.readexactly(length)
 
     async def rest(self) -> bytes:
         """Everything until the server closes."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self._reader.read()
 
     async def is_closed(self) -> bool:

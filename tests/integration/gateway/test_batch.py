@@ -160,7 +160,7 @@ async def test_calls_run_at_the_same_time(world: World) -> None:
 
     class Together(Response):
         async def __call__(self, scope, receive, send) -> None:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await there.wait()
             await super().__call__(scope, receive, send)
 

@@ -38,7 +38,7 @@ def buffer_to(broker: Broker, *, max_records: int) -> BatchBuffer[CallLog]:
 
 async def emptied(buffer: BatchBuffer[CallLog]) -> None:
     running = asyncio.create_task(buffer.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while buffer.waiting:
             await asyncio.sleep(0.001)
     running.cancel()

@@ -117,7 +117,7 @@ async def test_an_announcement_is_followed_at_once() -> None:
     following = asyncio.create_task(catalog.follow(lambda _: None))
     await asyncio.sleep(0)
     reader.announced.set()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         while not catalog.is_loaded:
             await asyncio.sleep(0.001)
     following.cancel()

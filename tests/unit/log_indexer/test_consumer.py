@@ -48,7 +48,7 @@ async def indexing(
     """A consumer that runs inside and is stopped at the end."""
     it = Indexing(ScriptedStore(judge), drains=drains)
     running = asyncio.create_task(it.work.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         yield it
         await it.work.stop()
         await running

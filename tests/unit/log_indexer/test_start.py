@@ -19,7 +19,7 @@ async def test_a_fault_before_the_first_batch_is_tried_again() -> None:
 
     it = Indexing(Odd())
     running = asyncio.create_task(it.work.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         delivery = it.queue.put(call_log("r1"))
         await delivery.settled.wait()
         await it.work.stop()
