@@ -30,6 +30,7 @@ from admin_api.outbox.relay import Relay
 from admin_api.resources import Resources
 from admin_api.security.doorway import Doorway
 from admin_api.security.guard import Guard
+from admin_api.security.last_known import LastKnown
 from admin_api.security.metrics import AdminMetrics
 from admin_api.security.openapi import API_PREFIX, DEFAULT_ANSWERS, describe, operation_id
 from admin_api.security.passwords import Passwords
@@ -61,6 +62,9 @@ from openplatform.web import ServiceProcess, SystemClock
 
 log = logging.getLogger(__name__)
 
+DATABASE_AWAY_S = 1.0
+"""A page asks its database five times and more: once it does not answer, none of them waits 3 s for it."""
+
 
 @asynccontextmanager
 async def open_resources(
@@ -76,12 +80,12 @@ async def open_resources(
     if settings.monitor_addresses:
         pinned[MONITOR] = settings.monitor_addresses
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings.database_url))
+        database = await stack.enter_async_context(open_database(settings.database_url, refuse_s=DATABASE_AWAY_S))
         redis = await stack.enter_async_context(open_redis(settings.redis_url, embedded))
         directory = RedisServiceDirectory(redis, clock)
         client = open_service_client(directory, internal_key=settings.internal_keys[0], pinned=pinned)
         writer = RedisCatalogWriter(redis)
-        metrics = AdminMetrics()
+        metrics, last_known = AdminMetrics(), LastKnown()
         counters = RedisQuotaSnapshot(redis)
         relay = Relay(database, writer, counters, clock, metrics)
         balances = RedisBalances(redis)
@@ -98,7 +102,8 @@ async def open_resources(
             passwords=Passwords(),
             metrics=metrics,
             relay=relay,
-            changes=Changes(database, clock, relay),
+            changes=Changes(database, clock, relay, last_known),
+            last_known=last_known,
             bench=Bench(
                 await stack.enter_async_context(open_bench_client()),
                 settings.gateway_url,
@@ -119,7 +124,7 @@ async def open_resources(
 
 def create_app(resources: Resources, settings: AdminSettings) -> ASGIApp:
     """The application over opened resources; does no I/O itself."""
-    sessions = Sessions(resources.database, resources.clock)
+    sessions = Sessions(resources.database, resources.clock, resources.last_known)
     guard = Guard(sessions, is_behind_tls=settings.is_behind_tls)
     sign_in = SignIn(resources.database, resources.passwords, sessions, resources.metrics)
     app = FastAPI(
@@ -205,10 +210,11 @@ def _console_parts(
 ) -> Parts:
     return Parts(
         console=Console(
-            Views(resources.database, guard),
+            Views(resources.database, sessions, guard),
             settings.time_zone,
             resources.clock,
             is_cut_off=lambda: resources.relay.is_cut_off,
+            is_read_only=lambda: resources.database.is_away,
         ),
         settings=settings,
         database=resources.database,

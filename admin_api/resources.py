@@ -7,6 +7,7 @@ from admin_api.billing.jobs.accounts import Accounts
 from admin_api.health.service.overview import Health
 from admin_api.outbox.changes import Changes
 from admin_api.outbox.relay import Relay
+from admin_api.security.last_known import LastKnown
 from admin_api.security.metrics import AdminMetrics
 from admin_api.security.passwords import Passwords
 from openplatform.ports import ApiRanking, CatalogWriter, Clock, QuotaCounter, QuotaSnapshot, ServiceDirectory
@@ -32,6 +33,7 @@ class Resources:
     metrics: AdminMetrics
     relay: Relay
     changes: Changes
+    last_known: LastKnown
     accounts: Accounts
     bench: Bench
 

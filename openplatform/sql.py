@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection as AsyncConnection  # service
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from openplatform.errors import PLATFORM_UNAVAILABLE, PlatformUnavailable
+from openplatform.outage import Outage
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ _DEADLOCK_CODES = {1205, 1213}  # MySQL: lock wait timeout, deadlock
 # of a replica or after a failover; 1792 transaction_read_only; 1836 read-only mode; 3100 group replication refuses the commit;
 # a server whose disk is full: 3 cannot write, 1021 disk full, 1026 error writing, 1114 table full.
 _NO_WRITES_CODES = {3, 1021, 1026, 1030, 1036, 1114, 1290, 1792, 1836, 3100}
+_TOO_MANY_CONNECTIONS = 1040
 _READ_ONLY_CODES = {1036, 1290, 1792, 1836, 3100}
 _SQLITE_NO_WRITES_CODES = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}
 _DEADLOCK_ATTEMPTS = 5
@@ -74,6 +77,13 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class DatabaseAway(PlatformUnavailable):
+    """The database does not answer."""
+
+
+_AWAY = replace(PLATFORM_UNAVAILABLE, error=DatabaseAway, sub_msg="the database does not answer")
+
+
 class OutcomeUnknown(PlatformUnavailable):
     """The database went away while a transaction was being committed: it is done or undone as a whole, nobody knows which."""
 
@@ -82,21 +92,29 @@ class Database:
     """A service's database.
 
     `begin()` is a write transaction, `read()` a connection for reading; `run(work)` repeats a whole write transaction that lost
-    a deadlock. All of them raise PlatformUnavailable when the database cannot be reached or takes no writes.
+    a deadlock. All of them raise DatabaseAway when the database cannot be reached, PlatformUnavailable when it takes no writes.
+
+    refuse_s: once it could not be reached, for how long nobody waits for it again; 0 = everybody finds out for themselves.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, refuse_s: float = 0.0) -> None:
         self.engine = engine
         # SQLite waits at BEGIN for who writes, by a timeout of its own.
         self._open_timeout_s = None if engine.dialect.name == "sqlite" else _OPEN_TIMEOUT_S
         self._reading = engine.execution_options(read_only=True)
+        self._outage = Outage(refuse_s=refuse_s, ask_s=_OPEN_TIMEOUT_S)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the database did not answer when it was asked last."""
+        return self._outage.is_on
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """Raises OutcomeUnknown when the connection is lost while the transaction is being committed."""
         is_committing = False
         try:
-            async with _translated(self.engine.begin(), self._open_timeout_s) as connection:
+            async with self._translated(self.engine.begin) as connection:
                 yield connection
                 is_committing = True
         except PlatformUnavailable as error:
@@ -108,7 +126,7 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        async with _translated(self._reading.connect(), self._open_timeout_s) as connection:
+        async with self._translated(self._reading.connect) as connection:
             yield connection
 
     async def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
@@ -129,15 +147,38 @@ class Database:
                 await asyncio.sleep(0.01 * attempt)
         raise AssertionError("unreachable")
 
+    @asynccontextmanager
+    async def _translated(
+        self, opening: Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+    ) -> AsyncIterator[AsyncConnection]:
+        asked_at, is_open = time.monotonic(), False
+        if not self._outage.admits(asked_at):
+            raise _AWAY()
+        try:
+            async with _opened(opening(), self._open_timeout_s) as connection:
+                is_open = True
+                self._outage.answered(time.monotonic())
+                yield connection
+        except (PoolTimeoutError, ConnectionError, TimeoutError, DBAPIError) as error:
+            if _takes_no_writes(error):
+                log.warning("the database takes no writes: %s", error)
+                raise PLATFORM_UNAVAILABLE("the database takes no writes now") from error
+            if isinstance(error, DBAPIError) and not (error.connection_invalidated or _is_connection_error(error)):
+                raise
+            if not is_open and _code(error) != _TOO_MANY_CONNECTIONS:  # with these it has answered
+                self._outage.failed(asked_at, time.monotonic())
+            log.warning("the database cannot be reached: %s", error)
+            raise _AWAY() from error
+
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[Database]:
+async def open_database(url: str, *, refuse_s: float = 0.0) -> AsyncIterator[Database]:
     """Opens the engine for `mysql+asyncmy://…` or `sqlite+aiosqlite:///file` and disposes of it; no query is sent yet."""
-    engine = open_engine(url)
+    database = Database(open_engine(url), refuse_s=refuse_s)
     try:
-        yield Database(engine)
+        yield database
     finally:
-        await engine.dispose()
+        await database.engine.dispose()
 
 
 def open_engine(url: str, *, answer_timeout_s: float = _ANSWER_TIMEOUT_S) -> AsyncEngine:
@@ -202,24 +243,6 @@ def run_migrations(metadata: sa.MetaData, url: str) -> None:
 
 
 @asynccontextmanager
-async def _translated(
-    opening: AbstractAsyncContextManager[AsyncConnection], open_timeout_s: float | None
-) -> AsyncIterator[AsyncConnection]:
-    try:
-        async with _opened(opening, open_timeout_s) as connection:
-            yield connection
-    except (PoolTimeoutError, InterfaceError, ConnectionError, TimeoutError) as error:
-        raise _down(error) from error
-    except DBAPIError as error:
-        if _takes_no_writes(error):
-            log.warning("the database takes no writes: %s", error)
-            raise PLATFORM_UNAVAILABLE("the database takes no writes now") from error
-        if error.connection_invalidated or _is_connection_error(error):
-            raise _down(error) from error
-        raise
-
-
-@asynccontextmanager
 async def _opened(
     opening: AbstractAsyncContextManager[AsyncConnection], timeout_s: float | None
 ) -> AsyncIterator[AsyncConnection]:
@@ -230,13 +253,8 @@ async def _opened(
         yield connection
 
 
-def _down(error: Exception) -> Exception:
-    log.warning("the database cannot be reached: %s", error)
-    return PLATFORM_UNAVAILABLE("the database cannot be reached")
-
-
-def _code(error: DBAPIError) -> object:
-    args = getattr(error.orig, "args", ())
+def _code(error: BaseException) -> object:
+    args = getattr(getattr(error, "orig", None), "args", ())
     return args[0] if args else None
 
 
@@ -245,9 +263,9 @@ def _is_deadlock(error: DBAPIError) -> bool:
 
 
 def _is_connection_error(error: DBAPIError) -> bool:
-    # 2xxx are the client's own errors (cannot connect, gone away, lost), 1040 too many connections, 1053 shutting down.
-    code = _code(error)
-    return isinstance(code, int) and (2000 <= code < 2100 or code in {1040, 1053})
+    # 2xxx are the client's own errors (cannot connect, gone away, lost), 1053 shutting down.
+    is_clients = isinstance(code := _code(error), int) and 2000 <= code < 2100
+    return is_clients or code in {_TOO_MANY_CONNECTIONS, 1053} or isinstance(error, InterfaceError)
 
 
 def _takes_no_writes(error: BaseException | None) -> bool:

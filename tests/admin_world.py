@@ -124,7 +124,7 @@ class World:
         self.clock = clock
         self.app = app
         self._embedded = embedded
-        self._sessions = Sessions(resources.database, resources.clock)
+        self._sessions = Sessions(resources.database, resources.clock, resources.last_known)
         self._stack = AsyncExitStack()
 
     @property

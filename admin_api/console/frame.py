@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -38,15 +38,22 @@ REFUSED = (Problem, ValueTaken, RowInUse)
 
 
 class Console:
-    """Renders pages. One per process; the request's own things are in its View. is_cut_off: whether Redis cannot be reached now, which
-    every page says."""
+    """Renders pages. One per process; the request's own things are in its View. is_cut_off: whether Redis cannot be reached now;
+    is_read_only: whether the database does not answer; every page says so."""
 
     def __init__(
-        self, views: Views, zone: ZoneInfo, clock: Clock, *, is_cut_off: Callable[[], bool] = lambda: False
+        self,
+        views: Views,
+        zone: ZoneInfo,
+        clock: Clock,
+        *,
+        is_cut_off: Callable[[], bool] = lambda: False,
+        is_read_only: Callable[[], bool] = lambda: False,
     ) -> None:
         self.views = views
         self.zone = zone
         self._is_cut_off = is_cut_off
+        self._is_read_only = is_read_only
         self._environments = {language: _environment(language, zone, clock) for language in LANGUAGES}
 
     async def page(
@@ -74,7 +81,8 @@ class Console:
         """The same for a view that is known."""
         shown = {
             **shown_to(view), "request_path": request.url.path, "request_url": _target(request),
-            "values": {}, "errors": {}, "labels": {}, "problem": None, "check_url": "", "is_cut_off": self._is_cut_off(), **values,
+            "values": {}, "errors": {}, "labels": {}, "problem": None, "check_url": "",
+            "is_cut_off": self._is_cut_off(), "is_read_only": self._is_read_only(), **values,
         }  # fmt: skip
         text = self._environments[view.language].get_template(template).render(shown)
         return HTMLResponse(text, status, {"Content-Security-Policy": PAGE_POLICY, **(headers or {})})
@@ -133,6 +141,7 @@ class Console:
             return self.render(request, view, "login/again.html", status=401, headers=headers, **values)
         if problem.code == "password-change-required":
             return Response(status_code=403, headers={"HX-Redirect": PASSWORD_PATH})
+        values["retry_url"] = _page_of(request) if request.method == "GET" and problem.status == 503 else ""
         if request.method != "GET":  # what was typed stays; a region that cannot be filled says so itself
             headers |= {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"}
         return self.render(request, view, "refusal.html", status=problem.status, headers=headers, **values)
@@ -179,6 +188,12 @@ def _target(request: Request) -> str:
     if request.method != "GET":
         return "/"
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _page_of(request: Request) -> str:
+    """The address of the page that a script asks for a part of."""
+    page = urlsplit(request.headers.get("hx-current-url", ""))
+    return local_path(page.path + (f"?{page.query}" if page.query else ""))
 
 
 def _leads_to(path: str) -> Response:

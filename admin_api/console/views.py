@@ -11,10 +11,11 @@ from admin_api.access.service.menus import DIRECTORY, menus_of_operator
 from admin_api.access.service.preferences import Preferences, preferences_of
 from admin_api.console.catalogues import chosen_language, translations
 from admin_api.security.guard import Guard
+from admin_api.security.last_known import Known
 from admin_api.security.operators import Operator
-from admin_api.security.sessions import csrf_token_of
+from admin_api.security.sessions import Sessions, csrf_token_of
 from admin_api.tables.rows import Row
-from openplatform.sql import Database
+from openplatform.sql import Database, DatabaseAway
 
 LANGUAGE_COOKIE, THEME_COOKIE = "lang", "theme"
 THEMES = ("light", "dark")
@@ -72,8 +73,9 @@ class View:
 class Views:
     """Finds views."""
 
-    def __init__(self, database: Database, guard: Guard) -> None:
+    def __init__(self, database: Database, sessions: Sessions, guard: Guard) -> None:
         self._database = database
+        self._sessions = sessions
         self._guard = guard
 
     async def of(self, request: Request) -> View:
@@ -84,19 +86,29 @@ class Views:
         return found
 
     def stranger(self, request: Request) -> View:
-        """A view that asks no database."""
-        return self._view(request, Preferences())
+        """A view that asks no database; in the language of who was known a short while ago."""
+        known = self._sessions.known(self._guard.session_id_of(request)[0])
+        return self._view(request, _shown(known)[0])
 
     async def _find(self, request: Request) -> View:
         operator: Operator | None = getattr(request.state, "operator", None)
         if operator is None or operator.user_id is None:
             return self.stranger(request)
-        async with self._database.read() as connection:
-            view = self._view(request, await preferences_of(connection, operator.user_id))
-            view.operator = operator
-            view.csrf_token = csrf_token_of(self._guard.session_id_of(request)[0])
-            if not operator.must_change_password:
-                view.menu = _tree(await menus_of_operator(connection, operator), 0, view)
+        session_id = self._guard.session_id_of(request)[0]
+        known = self._sessions.known(session_id)
+        try:
+            async with self._database.read() as connection:
+                preferences = await preferences_of(connection, operator.user_id)
+                menus = [] if operator.must_change_password else await menus_of_operator(connection, operator)
+        except DatabaseAway:
+            preferences, menus = _shown(known)
+        else:
+            if known is not None:
+                known.shown = preferences, menus
+        view = self._view(request, preferences)
+        view.operator = operator
+        view.csrf_token = csrf_token_of(session_id)
+        view.menu = _tree(menus, 0, view)
         return view
 
     def _view(self, request: Request, preferences: Preferences) -> View:
@@ -107,6 +119,11 @@ class Views:
         )
         theme = preferences.theme or request.cookies.get(THEME_COOKIE, "")
         return View(language=language, theme=theme if theme in THEMES else "", preferences=preferences)
+
+
+def _shown(known: Known | None) -> tuple[Preferences, list[Row]]:
+    """Preferences and menu of when the database answered."""
+    return (known and known.shown) or (Preferences(), [])
 
 
 def keep_in_cookie(answer: Response, name: str, value: str, *, secure: bool) -> None:

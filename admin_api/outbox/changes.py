@@ -8,12 +8,14 @@ from typing import Generic, Protocol, TypeVar
 from admin_api.outbox.records import Entry, app_entry, param_entry, route_entry, session_entry
 from admin_api.outbox.repository import app_rows, append, begin_emitting, param_rows, route_rows, token_rows
 from admin_api.security.audit import Values, audit_row, record_change
+from admin_api.security.last_known import LastKnown
 from admin_api.security.operators import Operator
 from admin_api.security.repository import add_audit_rows
+from admin_api.tables.access import DECIDE_ACCESS
 from admin_api.tables.rows import Row
 from openplatform.ports import Clock
 from openplatform.records import ConfigKind
-from openplatform.sql import AsyncConnection, Database
+from openplatform.sql import AsyncConnection, Database, OutcomeUnknown
 
 T = TypeVar("T")
 
@@ -28,17 +30,21 @@ class Change:
     by: Operator
     now: datetime
     last_outbox_id: int | None = field(default=None, init=False)
+    decides_access: bool = field(default=False, init=False)
+    """Whether it may change who may do what: set by what it records, and by who changes such a thing without a record."""
 
     async def record(
         self, action: str, table: str, row_id: object, before: Values | None = None, after: Values | None = None
     ) -> None:
         """Writes the audit row. action: what the operator did, e.g. `edit`; before None = created, after None = deleted."""
+        self.decides_access |= table in DECIDE_ACCESS
         await record_change(
             self.connection, self.by, self.now, action=action, table=table, row_id=row_id, before=before, after=after
         )
 
     async def record_edits(self, action: str, table: str, before: Sequence[Row], after: Sequence[Row]) -> None:
         """The same for many rows, which have ids, in the same order."""
+        self.decides_access |= table in DECIDE_ACCESS
         pairs = zip(before, after, strict=True)
         rows = [audit_row(self.by, self.now, action, table, was["id"], was, now) for was, now in pairs]
         if rows:
@@ -117,24 +123,39 @@ class Bell(Protocol):
 
 
 class Changes:
-    """Makes changes. A transaction that lost a deadlock is repeated, so `work` may run more than once."""
+    """Makes changes. A transaction that lost a deadlock is repeated, so `work` may run more than once.
 
-    def __init__(self, database: Database, clock: Clock, bell: Bell) -> None:
+    One that decides who may do what ends what is remembered of operators, unless it is known to be undone.
+    """
+
+    def __init__(self, database: Database, clock: Clock, bell: Bell, last_known: LastKnown) -> None:
         self.database = database
         self._clock = clock
         self._bell = bell
+        self._last_known = last_known
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now(), UTC)
 
     async def make(self, by: Operator, work: Callable[[Change], Awaitable[T]]) -> Made[T]:
         """Runs `work` in one transaction and wakes the relay when it is committed."""
+        change, is_undone = None, False
 
         async def transaction(connection: AsyncConnection) -> tuple[T, Change]:
+            nonlocal change
             change = Change(connection, by, self.now())
             return await work(change), change
 
-        value, change = await self.database.run(transaction)
-        if change.last_outbox_id is not None:
+        try:
+            value, made = await self.database.run(transaction)
+        except OutcomeUnknown:
+            raise
+        except Exception:
+            is_undone = True
+            raise
+        finally:
+            if change is not None and change.decides_access and not is_undone:
+                self._last_known.forget_all()
+        if made.last_outbox_id is not None:
             self._bell.wake()
-        return Made(value, change.last_outbox_id)
+        return Made(value, made.last_outbox_id)

@@ -13,7 +13,7 @@ from admin_api.tables.rows import Row
 from openplatform.errors import PlatformUnavailable
 from openplatform.ports import CatalogWriter, Clock, QuotaSnapshot
 from openplatform.records import ConfigChange
-from openplatform.sql import Database
+from openplatform.sql import Database, DatabaseAway
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class Relay:
         self.catalogue_version = 0
         """The number that the catalogue had when the last pass ended: a gateway that has reached it applies all that is settled."""
         self._failures = 0  # passes that failed, ever
+        self._waits = False
         self._is_cut_off = False
         self._check_at = 0.0
         self._forget_at = 0.0
@@ -76,18 +77,18 @@ class Relay:
             self._awake.clear()
             try:
                 await self.relay()
-                if self._is_cut_off:
+                if self._waits:
                     log.info("changes reach the gateways again")
-                self._is_cut_off = False
+                self._waits = self._is_cut_off = False
             except PlatformUnavailable as error:
-                if not self._is_cut_off:
+                if not self._waits:
                     log.warning("changes wait for their way to the gateways: %s", error.sub_msg)
-                self._is_cut_off = True
+                self._waits, self._is_cut_off = True, not isinstance(error, DatabaseAway)
                 self._failures += 1
             except Exception:  # whatever it is, the next change must still get its chance
                 log.exception("the relay failed")
                 self._failures += 1
-            self._metrics.note_relay(version=self._settled, is_cut_off=self._is_cut_off)
+            self._metrics.note_relay(version=self._settled, is_cut_off=self._waits)
             async with self._turn:
                 self._turn.notify_all()
             try:

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from admin_api.tables.rows import SECRET_COLUMNS, RowConflict, RowInUse, RowMissing, RowStale, ValueTaken
 from admin_api.tables.selection import MAX_MATCHES, SelectionChanged, SelectionTooLarge
 from openplatform.errors import OpenPlatformError, PlatformUnavailable, ServiceRejected, UpstreamFailed
-from openplatform.sql import OutcomeUnknown
+from openplatform.sql import DatabaseAway, OutcomeUnknown
 
 log = logging.getLogger(__name__)
 
@@ -169,6 +169,14 @@ def problem_of(error: Exception) -> Problem:
                 "the database went away while it was told: look whether the change is there, or send the request again with the"
                 " same Idempotency-Key",
                 "数据库在提交时中断，修改可能已生效：请刷新确认，或使用相同的幂等键重新提交",
+                headers={"Retry-After": "5"},
+            )
+        case DatabaseAway():
+            return Problem(
+                503,
+                "platform-unavailable",
+                "the database does not answer: try again in a moment",
+                "数据库没有响应，请稍后重试",
                 headers={"Retry-After": "5"},
             )
         case PlatformUnavailable():

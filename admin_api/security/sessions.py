@@ -3,11 +3,20 @@
 import hashlib
 import secrets
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from admin_api.security.last_known import KNOWN_FOR, Known, LastKnown
 from admin_api.security.operators import Operator
 from admin_api.security.permissions import EVERYTHING, Permissions
-from admin_api.security.repository import active_roles, add_session, find_session, perms_of_roles, touch_session
+from admin_api.security.repository import (
+    active_roles,
+    add_session,
+    end_session,
+    find_session,
+    perms_of_roles,
+    touch_session,
+)
 from openplatform.errors import PlatformUnavailable
 from openplatform.ports import Clock
 from openplatform.sql import AsyncConnection, Database
@@ -30,9 +39,10 @@ def csrf_token_of(session_id: str) -> str:
 class Sessions:
     """Opens and finds sessions. Idle for 30 minutes or 8 hours old: over."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, last_known: LastKnown) -> None:
         self._database = database
         self._clock = clock
+        self._last_known = last_known
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now(), UTC)
@@ -56,18 +66,25 @@ class Sessions:
         return session_id, now + ABSOLUTE
 
     async def find(self, session_id: str, *, remote_ip: str, request_id: str) -> Operator | None:
-        """The operator of a living session, with their permissions of this moment; None = sign in again."""
-        now = self.now()
+        """The operator of a living session, with their permissions of this moment; None = sign in again.
+
+        Raises DatabaseAway.
+        """
+        now, forgotten = self.now(), self._last_known.forgotten
         async with self._database.read() as connection:
             row = await find_session(connection, hash_of(session_id))
             if row is None or now >= row["expire_time"] or now - row["seen_time"] >= IDLE:
+                if self.known(session_id) is not None:
+                    self._last_known.forget(hash_of(session_id))
                 return None
             permissions = await permissions_of_user(connection, row["id"])
-        if now - row["seen_time"] >= _TOUCH_EVERY:
+        seen = row["seen_time"]
+        if now - seen >= _TOUCH_EVERY:
             with suppress(PlatformUnavailable):  # a database that takes no writes can still be read
                 async with self._database.begin() as connection:
                     await touch_session(connection, row["id_hash"], now)
-        return Operator(
+                seen = now
+        operator = Operator(
             user_id=row["id"],
             email=row["email"],
             real_name=row["real_name"],
@@ -77,6 +94,30 @@ class Sessions:
             remote_ip=remote_ip,
             request_id=request_id,
         )
+        until = min(now + KNOWN_FOR, seen + IDLE, row["expire_time"])
+        self._last_known.keep(operator, until, forgotten=forgotten)
+        return operator
+
+    def known(self, session_id: str) -> Known | None:
+        """Whom the database has vouched for a short while ago; None = nobody, or too long ago."""
+        return self._last_known.find(hash_of(session_id), self.now())
+
+    def find_known(self, session_id: str, *, remote_ip: str, request_id: str) -> Operator | None:
+        """The same as find() without the database, for who only reads: with the permissions of then."""
+        known = self.known(session_id)
+        return None if known is None else replace(known.operator, remote_ip=remote_ip, request_id=request_id)
+
+    async def end(self, session_hash: str) -> None:
+        """Ends one session."""
+        try:
+            async with self._database.begin() as connection:
+                await end_session(connection, session_hash)
+        finally:
+            self._last_known.forget(session_hash)
+
+    def forget(self, session_hash: str) -> None:
+        """The session was ended by somebody's transaction."""
+        self._last_known.forget(session_hash)
 
 
 async def permissions_of_user(connection: AsyncConnection, user_id: int) -> Permissions:

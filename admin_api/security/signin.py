@@ -56,7 +56,11 @@ class SignIn:
             )
             return SignedIn(session_id, expire_time, user["id"], user["must_change_password"] == 1)
 
-        return await self._database.run(work)
+        try:
+            return await self._database.run(work)
+        finally:
+            if replacing:
+                self._sessions.forget(hash_of(replacing))
 
     async def confirm(self, operator: Operator, password: str) -> str:
         """The stored hash that the operator's own password matched. Raises a 403 Problem; a failure counts as a failed login."""

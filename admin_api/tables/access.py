@@ -113,3 +113,6 @@ admin_audit_log = sa.Table(
     sa.Column("after", LongText),
     sa.Index(None, "table_name", "row_id"),
 )
+
+DECIDE_ACCESS = frozenset(table.name for table in (menu, role, role_menu, admin_user, user_role, operator_session))
+"""The tables whose rows say who is signed in and may do what."""

@@ -10,6 +10,7 @@ from admin_api.apps.service.grants import Grants, grant_many
 from admin_api.apps.service.tokens import TokenDraft, create_token
 from admin_api.billing.service.recharges import RechargeDraft, create_recharge, pay_recharge
 from admin_api.outbox.changes import Change, Changes
+from admin_api.security.last_known import LastKnown
 from admin_api.security.operators import SYSTEM
 from admin_api.tables.rows import ValueTaken
 from openplatform.ports import Clock
@@ -43,7 +44,7 @@ async def seed_platform(database: Database, clock: Clock, seal: Seal, *, app_sec
         await grant_many(change, helper, Grants(mapping_ids=ids, data_scope="pii"))
 
     with suppress(ValueTaken):  # an earlier start has made them
-        await Changes(database, clock, _NobodyListens()).make(SYSTEM, make)
+        await Changes(database, clock, _NobodyListens(), LastKnown()).make(SYSTEM, make)
 
 
 async def _make_apps(change: Change, seal: Seal, app_secret: str, session: str) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from admin_api.apps.service.apps import AppDraft, create_app
 from admin_api.apps.service.customers import CustomerDraft, create_customer
 from admin_api.billing.service.recharges import RechargeDraft, create_recharge, pay_recharge
 from admin_api.outbox.changes import Change, Changes
+from admin_api.security.last_known import LastKnown
 from admin_api.security.operators import SYSTEM
 from admin_api.tables.apps import customer
 from admin_api.tables.billing import balance_ledger
@@ -181,4 +182,4 @@ async def _seed(url: str, money_fen: int) -> None:
         )  # fmt: skip
 
     async with open_database(url) as database:
-        await Changes(database, SystemClock(), _NobodyListens()).make(SYSTEM, make)
+        await Changes(database, SystemClock(), _NobodyListens(), LastKnown()).make(SYSTEM, make)

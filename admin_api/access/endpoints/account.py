@@ -19,7 +19,6 @@ from admin_api.security.operators import By, remote_ip_of
 from admin_api.security.passwords import GivenPassword, Password, Passwords
 from admin_api.security.permissions import PUBLIC, SIGNED_IN, needs
 from admin_api.security.problems import invalid_field
-from admin_api.security.repository import end_session
 from admin_api.security.sessions import Sessions, csrf_token_of
 from admin_api.security.signin import SignIn
 from admin_api.tables.rows import Row
@@ -119,8 +118,7 @@ def account_routes(
 
     @router.post("/logout", status_code=204, openapi_extra=needs(SIGNED_IN))
     async def logout(by: By, answer: Response) -> None:
-        async with database.begin() as connection:
-            await end_session(connection, by.session_hash)
+        await sessions.end(by.session_hash)
         guard.clear_cookie(answer)
 
     @router.get("/me", openapi_extra=needs(SIGNED_IN))

@@ -34,6 +34,7 @@ async def change_own_password(
 
 
 async def end_own_session(change: Change, session_hash: str) -> None:
-    """Raises RowMissing for a session that is not the operator's own."""
+    """Raises RowMissing for a session that is not the operator's own. No audit: it concerns nobody else."""
+    change.decides_access = True
     if not await end_session_of(change.connection, change.by.user_id or 0, session_hash):
         raise RowMissing(operator_session.name, "of this operator")

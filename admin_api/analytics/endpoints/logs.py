@@ -26,7 +26,8 @@ _NDJSON = "application/x-ndjson"
 
 
 class LogRow(View):
-    """A call's record, the names as they are stored. receiveTime, createTime: epoch ms; app_name: "" when the app is gone.
+    """A call's record, the names as they are stored. receiveTime, createTime: epoch ms; app_name: "" when the app is gone, or the database
+    that knows it does not answer.
     highlight: HTML-escaped content with `<em>` around matches, null without keywords."""
 
     model_config = ConfigDict(extra="allow")
@@ -85,7 +86,7 @@ def log_routes(analytics: Analytics, clock: Clock, zone: ZoneInfo) -> APIRouter:
     @router.get("/logs", openapi_extra=needs("log:search"))
     async def search_logs(search: Annotated[LogSearch, Query()]) -> LogRows:
         page = await analytics.search(search)
-        names = await analytics.app_names([hit.log.appkey for hit in page.hits])
+        names = await analytics.app_names_if_known([hit.log.appkey for hit in page.hits])
         rest = {name: getattr(page, name) for name in LogRows.model_fields if name != "items"}
         return LogRows(items=[_row(hit.log, names, hit.highlight) for hit in page.hits], **rest)
 
@@ -108,13 +109,13 @@ def log_routes(analytics: Analytics, clock: Clock, zone: ZoneInfo) -> APIRouter:
     @router.get("/logs/{request_id}", openapi_extra=needs("log:view"))
     async def get_log(request_id: Search) -> LogRow:
         hit = await analytics.find_recent(request_id, now=clock.now())
-        return _row(hit.log, await analytics.app_names([hit.log.appkey]))
+        return _row(hit.log, await analytics.app_names_if_known([hit.log.appkey]))
 
     @router.get("/logs/{request_id}/neighbours", openapi_extra=needs("log:view"))
     async def neighbours_of_log(request_id: Search) -> list[LogRow]:
         """The nearest calls of the same app, at most 25 in the minute before and 25 in the one after; the call itself too."""
         hit = await analytics.find_recent(request_id, now=clock.now())
-        names = await analytics.app_names([hit.log.appkey])
+        names = await analytics.app_names_if_known([hit.log.appkey])
         return [_row(log, names) for log in await analytics.neighbours(hit.log)]
 
     return router

@@ -48,20 +48,20 @@ def stats_routes(analytics: Analytics, zone: ZoneInfo) -> APIRouter:
     """The routes of statistics."""
     router = APIRouter(route_class=GuardedRoute, tags=["API统计"])
 
-    async def ask(asked: StatsSearch) -> tuple[StatsTable, dict[str, str]]:
-        table = await analytics.stats(asked)
-        names = await analytics.app_names([row.key for row in table.stats]) if asked.by == "app" else {}
-        return table, names
+    def keys(asked: StatsSearch, table: StatsTable) -> list[str]:
+        return [row.key for row in table.stats] if asked.by == "app" else []
 
     @router.get("/stats", openapi_extra=needs("stat:view"))
     async def statistics(asked: Annotated[StatsSearch, Query()]) -> StatsRows:
-        table, names = await ask(asked)
+        table = await analytics.stats(asked)
+        names = await analytics.app_names_if_known(keys(asked, table))
         rows = [StatsRow(**msgspec.structs.asdict(row), name=names.get(row.key, "")) for row in table.stats]
         return StatsRows(items=rows, others=table.others)
 
     @router.get("/stats/export", openapi_extra=needs("stat:view"), **CSV_ANSWER)
     async def export_statistics(asked: Annotated[StatsSearch, Query()]) -> Response:
-        table, names = await ask(asked)
+        table = await analytics.stats(asked)
+        names = await analytics.app_names(keys(asked, table))
         began = datetime.fromtimestamp(asked.from_ms / 1000, zone)
         file = csv_of_stats(table.stats, asked.by, names, zone)
         return Response(file, media_type=CSV, headers=download_headers(f"statistics-by-{asked.by}", began, "csv"))

@@ -13,7 +13,7 @@ from admin_api.security.problems import FieldProblem, Problem
 from openplatform.errors import ServiceRejected, UpstreamFailed
 from openplatform.records import CallLog, CallStats, Histogram, LogHit, LogPage, StatsTable
 from openplatform.service_client import ServiceClient
-from openplatform.sql import Database
+from openplatform.sql import Database, DatabaseAway
 
 R = TypeVar("R")
 
@@ -110,9 +110,18 @@ class Analytics:
             yield int(headers["x-total-count"]), chunks
 
     async def app_names(self, app_keys: Sequence[str]) -> dict[str, str]:
-        """Names by key, of the apps that exist."""
+        """Names by key, of the apps that exist. Raises DatabaseAway."""
+        if not app_keys:
+            return {}
         async with self._database.read() as connection:
             return await names_of_apps(connection, app_keys)
+
+    async def app_names_if_known(self, app_keys: Sequence[str]) -> dict[str, str]:
+        """The same to look at: none while the database does not answer, since calls are found without it."""
+        try:
+            return await self.app_names(app_keys)
+        except DatabaseAway:
+            return {}
 
     async def _apps(self, asked: LogConditions) -> list[Param] | None:
         """The app_keys that are meant; None when no app is, which is no call either."""

@@ -11,9 +11,9 @@ from admin_api.console.frame import LOGIN_PATH, PASSWORD_PATH, PageRoute, is_par
 from admin_api.console.parts import Parts
 from admin_api.security.operators import By, remote_ip_of
 from admin_api.security.permissions import PUBLIC, SIGNED_IN, needs
-from admin_api.security.problems import Problem
-from admin_api.security.repository import end_session
+from admin_api.security.problems import Problem, problem_of
 from admin_api.security.sessions import csrf_token_of
+from openplatform.sql import DatabaseAway
 
 
 def login_pages(parts: Parts) -> APIRouter:
@@ -38,7 +38,8 @@ def login_pages(parts: Parts) -> APIRouter:
                 user_agent=request.headers.get("user-agent", ""),
                 replacing=guard.session_id_of(request)[0],
             )
-        except Problem as problem:
+        except (Problem, DatabaseAway) as error:
+            problem = problem_of(error)
             template = "login/again.html" if is_partial(request) else "login/login.html"
             return await console.page(
                 request,
@@ -62,8 +63,7 @@ def login_pages(parts: Parts) -> APIRouter:
 
     @router.post("/logout", openapi_extra=needs(SIGNED_IN))
     async def logout(by: By) -> Response:
-        async with parts.database.begin() as connection:
-            await end_session(connection, by.session_hash)
+        await parts.sessions.end(by.session_hash)
         answer = Response(headers={"HX-Redirect": quote(LOGIN_PATH)})
         guard.clear_cookie(answer)
         return answer

@@ -66,7 +66,7 @@ def log_pages(parts: Parts) -> APIRouter:
             page = await analytics.search(filters.asked)
         except Problem as problem:
             return await _outage(request, filters, problem)
-        names = await analytics.app_names([hit.log.appkey for hit in page.hits])
+        names = await analytics.app_names_if_known([hit.log.appkey for hit in page.hits])
         return await console.page(
             request, "logs/found.html", filters=filters, found=page, names=names, rest=_rest_of_content,
             all_columns=COLUMNS, columns=chosen_columns(view.preferences.columns),
@@ -117,7 +117,7 @@ def log_pages(parts: Parts) -> APIRouter:
     @router.get("/logs/{request_id}", openapi_extra=needs("log:view"))
     async def record(request: Request, request_id: Search) -> Response:
         hit = await analytics.find_recent(request_id, now=parts.clock.now())
-        names = await analytics.app_names([hit.log.appkey])
+        names = await analytics.app_names_if_known([hit.log.appkey])
         template = "logs/drawer.html" if is_partial(request) else "logs/record.html"
         values: dict[str, Any] = {
             "log": hit.log,

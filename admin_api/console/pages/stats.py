@@ -82,7 +82,7 @@ def stats_pages(parts: Parts) -> APIRouter:
             return await console.page(
                 request, "stats/outage.html", status=problem.status, problem=problem, filters=filters
             )
-        names = await analytics.app_names([row.key for row in table.stats]) if asked.by == "app" else {}
+        names = await analytics.app_names_if_known([row.key for row in table.stats]) if asked.by == "app" else {}
         labels = [_label(row.key, asked.by, names, zone, over_time.stats) for row in table.stats]
         charts = _course(over_time.stats, view, zone)
         if asked.by != "time":
