@@ -13,11 +13,11 @@ from typing import Any
 from msgspec.structs import force_setattr
 
 from gateway.built_in_routes import built_in_routes
-from gateway.catalog_entries import AppEntry, RouteEntry
+from gateway.catalog_entries import AppEntry, ParamCheck, RouteEntry
 from openplatform.errors import CatalogInvalid, PlatformUnavailable, SettingsError
 from openplatform.ports import CatalogReader
-from openplatform.protocol import SYSTEM_PARAMS
-from openplatform.records import CatalogUpdate
+from openplatform.protocol import ALWAYS_REQUIRED, SYSTEM_PARAMS
+from openplatform.records import CatalogUpdate, SystemParam
 from openplatform.sealing import Seal, SealBroken
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,8 @@ SessionDropper = Callable[[Iterable[str] | None], None]
 
 class Catalog:
     """What is in force now. apps by app_key, routes by API name, built-in ones among them; open_apis: names of the available
-    routes that need no grant, sorted; required: system parameters beyond the protocol's own; not_business: all of them."""
+    routes that need no grant, sorted; checked: what calls are checked for beyond the protocol's own parameters; defaults: names and
+    values of those that a call may leave out; not_business: names of all system parameters."""
 
     def __init__(self, reader: CatalogReader, seal: Seal, *, platform_prefix: str = "taobao.") -> None:
         self._reader = reader
@@ -49,9 +50,10 @@ class Catalog:
         self.apps: dict[str, AppEntry] = {}
         self.routes: dict[str, RouteEntry] = {}
         self.open_apis: list[str] = []
-        self.required: tuple[str, ...] = ()
+        self.checked: tuple[ParamCheck, ...] = ()
+        self.defaults: tuple[tuple[str, str], ...] = ()
         self.not_business = SYSTEM_PARAMS
-        self._params: dict[str, bool] = {}
+        self._params: dict[str, SystemParam] = {}
         self.rejected_updates = 0
         self.reachable = False
 
@@ -112,7 +114,7 @@ class Catalog:
             if r is not None
         }
         routes |= self._built_in  # whatever operators name like them
-        params = {name: p.required for name, p in update.params.items() if p is not None}
+        params = {name: p for name, p in update.params.items() if p is not None}
         if update.full:
             _unseal(list(apps.values())[:1])  # a wrong master key shows at start, not at the first call
             self.apps, self.routes, self._params = apps, routes, params
@@ -123,8 +125,10 @@ class Catalog:
             self._list(update.routes, routes)
             _merge(self.routes, routes, {n: r for n, r in update.routes.items() if n not in self._built_in})
             _merge(self._params, params, update.params)
-        self.required = tuple(n for n, required in sorted(self._params.items()) if required and n not in SYSTEM_PARAMS)
-        self.not_business = SYSTEM_PARAMS.union(self.required)
+        in_force = [p for _, p in sorted(self._params.items()) if p.required and p.name not in ALWAYS_REQUIRED]
+        self.checked = tuple(check for check in map(ParamCheck.of, in_force) if check.is_required or check.fits)
+        self.defaults = tuple((p.name, p.default_value) for p in in_force if p.default_value)
+        self.not_business = SYSTEM_PARAMS.union(p.name for p in in_force)
         self.epoch, self.version = update.epoch, update.version
         self.news.set()
         if update.full:

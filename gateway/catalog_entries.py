@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import re
+from typing import NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -13,8 +14,9 @@ from gateway.metrics import Tally
 from openplatform.addresses import lies_in, parse_network
 from openplatform.errors import INVALID_ARGUMENT, MISSING_ARGUMENT, CatalogInvalid
 from openplatform.parameter_schema import ParameterSchema, SchemaInvalid
+from openplatform.parameter_types import Fits, rule_of
 from openplatform.protocol import SYSTEM_PARAMS, root_name
-from openplatform.records import App, QuotaRequest, Route
+from openplatform.records import App, QuotaRequest, Route, SystemParam
 from openplatform.sealing import Seal
 from openplatform.signing import SigningKey
 
@@ -23,6 +25,21 @@ log = logging.getLogger(__name__)
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _PATH = re.compile(r"/(?!/)[^\s\\]*\Z")
 """A path inside the service: neither scheme nor host, which would name another machine."""
+
+
+class ParamCheck(NamedTuple):
+    """What every call is checked for in one system parameter. fits: None = any text; demand: what to say of one that does not."""
+
+    name: str
+    is_required: bool
+    fits: Fits | None
+    demand: str
+
+    @classmethod
+    def of(cls, param: SystemParam) -> "ParamCheck":
+        """A call may leave out what has a default."""
+        fits, demand = rule_of(param) or (None, "")
+        return cls(param.name, not param.default_value, fits, demand)
 
 
 class AppEntry:

@@ -278,7 +278,7 @@ MISSING_ARGUMENT = ErrorKind(
 )  # fmt: skip
 INVALID_ARGUMENT = ErrorKind(
     CallRejected, 41, "Invalid arguments:{name}", "isv.invalid-parameter:{name}", "the parameter {name} is not valid",
-    when="a parameter twice, too many of them, or a value that the API's schema refuses or its path cannot hold",
+    when="a parameter twice, too many of them, or a value that the API's schema, its path or a system parameter's type refuses",
 )  # fmt: skip
 INVALID_ENCODING = ErrorKind(
     CallRejected, 47, "Invalid encoding", "", "names and values must be UTF-8", when="bytes that are no UTF-8"

@@ -52,9 +52,9 @@ class ParameterSchema:
             )
         except jsonschema_rs.ValidationError as error:
             place = ".".join(str(part) for part in error.instance_path)
-            raise SchemaInvalid(_clipped(f"{place}: {error.message}" if place else error.message)) from None
+            raise SchemaInvalid(clipped(f"{place}: {error.message}" if place else error.message)) from None
         except ValueError as error:
-            raise SchemaInvalid(_clipped(str(error))) from None
+            raise SchemaInvalid(clipped(str(error))) from None
         self._schema = schema
         properties = schema.get("properties", {})
         self._required = tuple(schema.get("required", ()))
@@ -109,7 +109,7 @@ def _reader(schema: Mapping[str, Any], rules: object, *, is_item: bool = False) 
     rules = _resolved(schema, rules)
     named = rules.get("type")
     types = [named] if isinstance(named, str) else list(named) if isinstance(named, list) else []
-    readers = [_SCALARS[name] for name in types if name in _SCALARS]
+    readers = [SCALARS[name] for name in types if name in SCALARS]
     if not is_item:
         readers += [_object] if "object" in types else []
         readers += [_list_reader(_reader(schema, rules.get("items"), is_item=True))] if "array" in types else []
@@ -144,7 +144,7 @@ def _boolean(text: str) -> Any:
     return {"true": True, "false": False}.get(text, text)
 
 
-_SCALARS: Mapping[str, Reader] = {"integer": _whole, "number": _decimal, "boolean": _boolean}
+SCALARS: Mapping[str, Reader] = {"integer": _whole, "number": _decimal, "boolean": _boolean}
 
 
 def _object(text: str) -> Any:
@@ -206,7 +206,7 @@ def _explained(error: jsonschema_rs.ValidationError) -> OpenPlatformError:
 
 
 def _unknown(name: str) -> OpenPlatformError:
-    name = _clipped(name, 64)
+    name = clipped(name, 64)
     return INVALID_ARGUMENT(f"this API has no parameter {name}: leave it out", name=name)
 
 
@@ -222,17 +222,17 @@ def _alternatives(kind: jsonschema_rs.ValidationErrorKind) -> list[str]:
 
 def _demand(rule: str, facts: Mapping[str, Any]) -> str:
     if rule == "type":
-        return "must be " + " or ".join(_TYPES.get(name, name) for name in facts["types"])
+        return "must be " + " or ".join(TYPE_WORDS.get(name, name) for name in facts["types"])
     if rule in ("enum", "const"):
         options = facts["options"] if rule == "enum" else [facts["expected_value"]]
-        return "must be " + _clipped(" or ".join(str(option) for option in options))
+        return "must be " + clipped(" or ".join(str(option) for option in options))
     if rule in _DEMANDS:
         words, fact = _DEMANDS[rule]
-        return words.replace("%", _clipped(str(facts[fact])) if fact else "")
+        return words.replace("%", clipped(str(facts[fact])) if fact else "")
     return f"breaks the API's rule {rule}"
 
 
-_TYPES = {
+TYPE_WORDS = {
     "integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text", "object": "a JSON object",
     "array": "a list, joined by commas or as JSON text", "null": "empty",
 }  # fmt: skip
@@ -259,11 +259,11 @@ def _place(path: list[str | int]) -> str:
     """`items[0].cnt`."""
     place = str(path[0])
     for part in path[1:8]:
-        place += f"[{part}]" if isinstance(part, int) else f".{_clipped(part, 64)}"
+        place += f"[{part}]" if isinstance(part, int) else f".{clipped(part, 64)}"
     return place
 
 
-def _clipped(text: str, most: int = _MAX_SHOWN) -> str:
+def clipped(text: str, most: int = _MAX_SHOWN) -> str:
     """In one printable line: names are the caller's, and go into records."""
     text = " ".join(text.split())
     text = text if len(text) <= most else text[: most - 1] + "…"

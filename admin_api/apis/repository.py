@@ -1,14 +1,16 @@
 """Lists of API mappings and system parameters."""
 
+import json
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 from pydantic import Field
 
+from admin_api.security.repository import last_changes
 from admin_api.tables.apis import api_systemparam, app_api_grant, app_mapping
 from admin_api.tables.apps import app_info
 from admin_api.tables.listing import Filter, Listing, RowStream, contains, fetch_page
-from admin_api.tables.rows import Row, fetch_rows
+from admin_api.tables.rows import Row, fetch_row, fetch_rows
 from admin_api.tables.selection import Chosen, Selection, choose
 from admin_api.tables.shapes import Note50, Search
 from openplatform.sql import AsyncConnection, Database
@@ -65,14 +67,33 @@ async def all_mappings(connection: AsyncConnection, *, lock: bool = False) -> li
 
 
 async def list_params(connection: AsyncConnection, listing: ParamListing) -> tuple[list[Row], int]:
-    """The page and the total."""
+    """The page and the total, the rows as `fetch_param` has them."""
     p = api_systemparam.c
     query = sa.select(api_systemparam)
     if listing.q is not None:
         query = query.where(contains(listing.q, p.name, p.description))
     if listing.state is not None:
         query = query.where(p.state == listing.state)
-    return await fetch_page(connection, query, listing, sort=listing.sort, columns=p, tie=p.id)
+    rows, total = await fetch_page(connection, query, listing, sort=listing.sort, columns=p, tie=p.id)
+    return await _with_changes(connection, rows), total
+
+
+async def fetch_param(connection: AsyncConnection, param_id: int) -> Row:
+    """The row, its choices as a list, with changed_by ("" = nobody since the platform was made) and changed_at. Raises RowMissing."""
+    return (await _with_changes(connection, [await fetch_row(connection, api_systemparam, param_id)]))[0]
+
+
+async def _with_changes(connection: AsyncConnection, rows: list[Row]) -> list[Row]:
+    changes = await last_changes(connection, api_systemparam.name, [row["id"] for row in rows])
+    nobody = {"who": "", "create_time": None}
+    for row in rows:
+        change = changes.get(row["id"], nobody)
+        row |= {
+            "choices": json.loads(row["choices"] or "[]"),
+            "changed_by": change["who"],
+            "changed_at": change["create_time"],
+        }
+    return rows
 
 
 async def drop_grants(connection: AsyncConnection, mapping_id: int) -> list[int]:

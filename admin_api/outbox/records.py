@@ -108,7 +108,18 @@ def route_entry(row: Row) -> Entry:
 
 def param_entry(row: Row) -> Entry:
     """row: api_systemparam."""
-    return _entry("param", row["name"], SystemParam(name=row["name"], required=row["state"] == 1))
+    return _entry("param", row["name"], system_param(row))
+
+
+def system_param(row: Row) -> SystemParam:
+    """What gateways are told of a system parameter. row: api_systemparam."""
+    return SystemParam(
+        name=row["name"],
+        required=row["state"] == 1,
+        value_type=row["value_type"],
+        choices=tuple(json.loads(row["choices"] or "[]")),
+        default_value=row["default_value"],
+    )
 
 
 def session_entry(row: Row) -> Entry:

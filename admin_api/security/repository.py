@@ -126,6 +126,18 @@ async def add_audit_rows(connection: AsyncConnection, rows: Sequence[Row]) -> No
     await connection.execute(sa.insert(admin_audit_log), rows)
 
 
+async def last_changes(connection: AsyncConnection, table: str, row_ids: Sequence[int]) -> dict[int, Row]:
+    """Row id → who and create_time of its latest change, of those that were ever changed by an operator."""
+    audit = admin_audit_log.c
+    latest = (
+        sa.select(sa.func.max(audit.id))
+        .where(audit.table_name == table, audit.row_id.in_([str(row_id) for row_id in row_ids]))
+        .group_by(audit.row_id)
+    )
+    query = sa.select(audit.row_id, audit.who, audit.create_time).where(audit.id.in_(latest))
+    return {int(row["row_id"]): row for row in await fetch_rows(connection, query)}
+
+
 async def last_change_of(connection: AsyncConnection, table: str, row_id: int) -> Row | None:
     """who and create_time of the row's latest change."""
     audit = admin_audit_log.c

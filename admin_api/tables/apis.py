@@ -58,5 +58,8 @@ api_systemparam = sa.Table(
     sa.Column("name", key_text(255), nullable=False, unique=True),
     sa.Column("description", sa.String(255), nullable=False),
     sa.Column("state", sa.SmallInteger, nullable=False),  # 1 in force, 0 not
+    sa.Column("value_type", sa.String(20), nullable=False, server_default=sa.text("'string'")),  # records.ParameterType
+    sa.Column("default_value", sa.String(100), nullable=False, server_default=sa.text("''")),  # "" = none
+    sa.Column("choices", sa.Text),  # JSON list of what a choice may be
     version(),
 )

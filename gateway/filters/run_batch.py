@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.call import Batch, Call
 from gateway.catalog import Catalog
-from openplatform.protocol import SYSTEM_PARAMS, joined, split_batch
+from openplatform.protocol import joined, split_batch
 
 
 class RunBatch:
@@ -31,8 +31,8 @@ class RunBatch:
 
     async def __call__(self, call: Call) -> None:
         assert isinstance(call, Batch)
-        required = self._catalog.required
-        said = {name: text for name, text in call.params.items() if name in SYSTEM_PARAMS or name in required}
+        shared = self._catalog.not_business
+        said = {name: text for name, text in call.params.items() if name in shared}
         public, texts = split_batch(call.body, call.separator, max_calls=self._max_calls, max_params=self._max_params)
         said = joined(said, public)
         parts = [self._part(call, n, text, said) for n, text in enumerate(texts, start=1)]

@@ -1,4 +1,4 @@
-"""Stage 6, business parameters: as the API's JSON Schema wants them."""
+"""Stage 6, arguments: system parameters that the call left out get their defaults; business ones are as the API's JSON Schema wants."""
 
 from gateway.call import Call
 from gateway.catalog import Catalog
@@ -7,7 +7,8 @@ from openplatform.parameter_schema import SchemaInvalid
 
 
 class ValidateArguments:
-    """Judges the parameters and changes none of them. What the schema does not name passes, unless it forbids that.
+    """Completes the parameters, which the signature is known to fit by now, and changes none that was sent. What the schema does
+    not name passes, unless it forbids that.
 
     A schema that cannot be used is a fault of ours: error 10, until the operator has mended it.
     """
@@ -18,6 +19,9 @@ class ValidateArguments:
     def __call__(self, call: Call) -> None:
         route = call.route
         assert route is not None
+        for name, value in self._catalog.defaults:
+            if not call.params.get(name):
+                call.params[name] = value
         if not route.has_schema:
             return
         try:

@@ -1,4 +1,4 @@
-"""Stage 1, parameters: method, encoding, size; system parameters present and well-formed; the API known and available.
+"""Stage 1, parameters: method, encoding, size; system parameters present and of their types; the API known and available.
 
 A batch and the calls it carries are checked by the same rules, each half where it belongs: what is signed once with the batch,
 what each call names with the call.
@@ -10,6 +10,7 @@ from gateway.call import Call
 from gateway.catalog import Catalog
 from openplatform.errors import (
     ACTION_NOT_ALLOWED,
+    INVALID_ARGUMENT,
     INVALID_FORMAT,
     INVALID_METHOD,
     INVALID_TIMESTAMP,
@@ -129,9 +130,13 @@ def _find_route(call: Call, catalog: Catalog, clock: Clock, window_s: int) -> No
             raise PLATFORM_UNAVAILABLE()
         raise INVALID_METHOD()
     _check_time(params["timestamp"], clock, route.route.timestamp_window_s or window_s)
-    for name in catalog.required:
-        if not params.get(name):
-            raise MISSING_ARGUMENT(name=name)
+    for name, is_required, fits, demand in catalog.checked:
+        value = params.get(name)
+        if not value:
+            if is_required:
+                raise MISSING_ARGUMENT(name=name)
+        elif fits is not None and not fits(value):
+            raise INVALID_ARGUMENT(f"the parameter {name} {demand}", name=name)
 
 
 def _check_time(timestamp: str, clock: Clock, window_s: int) -> None:

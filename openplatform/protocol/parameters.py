@@ -28,6 +28,8 @@ SYSTEM_PARAMS = frozenset(
         "target_app_key",
     )
 )
+ALWAYS_REQUIRED = frozenset(("method", "app_key", "timestamp", "v", "sign"))
+"""Those of them that no call goes without; each has its own error."""
 FORM = "application/x-www-form-urlencoded"
 
 

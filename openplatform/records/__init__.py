@@ -30,6 +30,7 @@ from openplatform.records.catalogue import (
     ConfigChange,
     ConfigKind,
     Grant,
+    ParameterType,
     Route,
     SystemParam,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "LogQuery",
     "LogSort",
     "Mail",
+    "ParameterType",
     "ProcessReport",
     "QuotaRequest",
     "QuotaUse",

@@ -98,11 +98,21 @@ class Route(Record, frozen=True, kw_only=True):
     api_version: str = ""
 
 
+ParameterType = Literal["string", "integer", "number", "boolean", "timestamp", "choice"]
+
+
 class SystemParam(Record, frozen=True, kw_only=True):
-    """A system parameter that every call must carry while it is in force."""
+    """A system parameter that every call must carry while it is in force, which `required` says.
+
+    value_type: what its values must be, string = any text; choices: all that it may be, of a choice only; default_value: taken
+    for a call that leaves it out, "" = such a call is refused.
+    """
 
     name: str
     required: bool
+    value_type: ParameterType = "string"
+    choices: tuple[str, ...] = ()
+    default_value: str = ""
 
 
 ConfigKind = Literal["app", "route", "param", "session"]

@@ -1,13 +1,13 @@
 """/sysparams: the system parameters that every call must carry."""
 
+from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 
-from admin_api.apis.repository import ParamListing, list_params
+from admin_api.apis.repository import ParamListing, fetch_param, list_params
 from admin_api.apis.service.params import (
-    PROTOCOL_PARAMS,
     ParamDraft,
     ParamEdit,
     create_param,
@@ -17,21 +17,28 @@ from admin_api.apis.service.params import (
 from admin_api.outbox.desk import AtCreatingDesk, AtDesk
 from admin_api.security.guard import GuardedRoute
 from admin_api.security.permissions import needs
-from admin_api.tables.apis import api_systemparam
 from admin_api.tables.listing import Page
-from admin_api.tables.rows import Row, fetch_row
+from admin_api.tables.rows import Row
 from admin_api.tables.shapes import Id, View
+from openplatform.protocol import ALWAYS_REQUIRED
+from openplatform.records import ParameterType
 from openplatform.sql import Database
 
 
 class ParamView(View):
-    """is_protocols_own: cannot be switched off or deleted."""
+    """is_protocols_own: cannot be switched off or deleted; choices: what one of the type choice may be; default_value: taken for
+    calls that leave it out, "" = they are refused; changed_by: operator's e-mail, "" = nobody since the platform was made."""
 
     id: int
     name: str
     description: str
     state: int
+    value_type: ParameterType
+    choices: list[str]
+    default_value: str
     is_protocols_own: bool
+    changed_by: str
+    changed_at: datetime | None
     version: int
 
 
@@ -41,7 +48,7 @@ def param_routes(database: Database, zone: ZoneInfo) -> APIRouter:
 
     async def current(param_id: int) -> ParamView:
         async with database.read() as connection:
-            return _view(await fetch_row(connection, api_systemparam, param_id), zone)
+            return _view(await fetch_param(connection, param_id), zone)
 
     @router.get("", openapi_extra=needs("gw:param:list"))
     async def get_params(listing: Annotated[ParamListing, Query()]) -> Page[ParamView]:
@@ -60,7 +67,8 @@ def param_routes(database: Database, zone: ZoneInfo) -> APIRouter:
 
     @router.patch("/{param_id}", openapi_extra=needs("gw:param:edit"))
     async def change_param(param_id: Id, edit: ParamEdit, desk: AtDesk) -> ParamView:
-        return _view(await desk.change(lambda change: edit_param(change, param_id, edit)), zone)
+        await desk.change(lambda change: edit_param(change, param_id, edit))
+        return await current(param_id)
 
     @router.delete("/{param_id}", status_code=204, openapi_extra=needs("gw:param:remove"))
     async def remove_param(param_id: Id, desk: AtDesk) -> None:
@@ -70,4 +78,4 @@ def param_routes(database: Database, zone: ZoneInfo) -> APIRouter:
 
 
 def _view(row: Row, zone: ZoneInfo) -> ParamView:
-    return ParamView.of(row | {"is_protocols_own": row["name"] in PROTOCOL_PARAMS}, zone)
+    return ParamView.of(row | {"is_protocols_own": row["name"] in ALWAYS_REQUIRED}, zone)

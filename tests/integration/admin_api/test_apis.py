@@ -5,6 +5,7 @@ import asyncio
 import orjson
 
 from admin_api.tables.access import admin_audit_log
+from openplatform.records import SystemParam
 from tests.admin_world import Caller, World, eventually, refusal
 
 
@@ -162,6 +163,33 @@ async def test_system_parameters_are_required_of_every_call_while_in_force(world
     assert "partner_id" not in (await world.catalogue()).params
     for name in ("a b", "1a", "", "订单", "a" * 256):
         assert refusal(await admin.post("/sysparams", {"name": name})) == (422, "invalid")
+
+
+async def test_type_and_default_of_a_system_parameter_reach_the_gateways(world: World, admin: Caller) -> None:
+    """With who changed it and when; a default must fit the type after every edit, and the protocol's names take none."""
+    made = await admin.made("/sysparams", name="shop_no", value_type="integer", default_value="7")
+    assert (made["value_type"], made["choices"], made["default_value"]) == ("integer", [], "7")
+    assert made["changed_by"] == admin.email and made["changed_at"].endswith("+08:00")
+    path = f"/sysparams/{made['id']}"
+    for wrong in (
+        {"default_value": "x"}, {"value_type": "boolean"}, {"value_type": "choice"}, {"choices": ["7"]},
+        {"value_type": "choice", "choices": ["8"]},
+    ):  # fmt: skip
+        assert refusal(await admin.patch(path, {"version": 1, **wrong})) == (422, "invalid")
+    choice = {"value_type": "choice", "choices": ["华东", "华南"], "default_value": "华南"}
+    after = (await admin.patch(path, {"version": 1, **choice})).json()
+    assert {name: after[name] for name in choice} == choice
+    assert (await world.catalogue()).params["shop_no"] == SystemParam(
+        name="shop_no", required=True, value_type="choice", choices=("华东", "华南"), default_value="华南"
+    )
+    listed = {row["name"]: row for row in (await admin.shown("/sysparams"))["items"]}
+    assert listed["shop_no"] == after
+    assert (listed["sign"]["changed_by"], listed["sign"]["changed_at"]) == ("", None)
+    partner = {"name": "partner_id", "value_type": "integer"}
+    assert refusal(await admin.post("/sysparams", partner | {"default_value": "7"})) == (422, "invalid")
+    assert (await admin.made("/sysparams", **partner))["value_type"] == "integer"
+    sign = f"/sysparams/{listed['sign']['id']}"
+    assert refusal(await admin.patch(sign, {"version": 1, "value_type": "integer"})) == (422, "invalid")
 
 
 async def test_the_protocols_own_parameters_cannot_be_switched_off(world: World, admin: Caller) -> None:

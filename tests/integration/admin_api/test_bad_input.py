@@ -41,7 +41,12 @@ BAD = [
         {"user_id": "1"}, {"expire_time": "2020-01-01T00:00:00Z"}, {"expire_time": "2099-01-01T00:00:00"}, {"expire_time": "never"},
         {"expire_time": "9999-12-31T23:59:59-14:00"}, {"expire_time": None}, {"scope": LONG},
     ]),
-    ("/sysparams", PARAM, [{"id": 1}, {"state": 5}, {"name": "a b"}, {"name": " "}, {"name": None}, {"description": LONG}]),
+    ("/sysparams", PARAM, [{"id": 1}, {"state": 5}, {"name": "a b"}, {"name": " "}, {"name": None}, {"description": LONG},
+        {"value_type": "int"}, {"value_type": None}, {"choices": [], "value_type": "choice"}, {"choices": ["a"]},
+        {"default_value": "7"}, {"default_value": "x", "name": "n", "value_type": "integer"}, {"value_type": "boolean", "name": "format"},
+        {"choices": ["a", "a"], "name": "n", "value_type": "choice"}, {"choices": ["a"] * 51, "name": "n", "value_type": "choice"},
+        {"default_value": "b", "name": "n", "value_type": "choice", "choices": ["a"]}, {"default_value": "x" * 101, "name": "n"},
+    ]),
 ]  # fmt: skip
 
 

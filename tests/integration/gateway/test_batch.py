@@ -183,3 +183,26 @@ async def test_required_system_parameters_and_replay_guard(world: World) -> None
     assert first.count("open_guarded_post_response") == 2
     again = (await world.http.post(url, content=body)).text
     assert again.count("isv.replayed-request") == 2
+
+
+async def test_types_and_defaults_of_system_parameters(world: World) -> None:
+    """The service gets the default of a call that left the parameter out, of a batch's too, and its signature stays right; a value
+    of another type is error 41 and reaches no service."""
+    await world.put(
+        "param",
+        "lang",
+        SystemParam(name="lang", required=True, value_type="choice", choices=("zh", "en"), default_value="zh"),
+    )
+    for sent in ({}, {"lang": ""}, {"lang": "en"}):
+        answer = (await world.call(world.signed(a="1", **sent))).json()["open_echo_get_response"]["echo"]
+        assert answer == {"a": "1", "lang": sent.get("lang") or "zh"}
+    calls = [{"method": "open.echo.get", "a": "1"}, {"method": "open.echo.get", "lang": "en"}]
+    parts = await answers(world, calls, {"session": SESSION})
+    assert [part["open_echo_get_response"]["echo"] for part in parts] == [{"a": "1", "lang": "zh"}, {"lang": "en"}]
+    world.seen.clear()
+    assert await world.error(world.signed(lang="de")) == (41, "isv.invalid-parameter:lang")
+    assert world.seen == []
+    (shared,) = await answers(world, calls[:1], {"session": SESSION}, lang="en")
+    assert shared["open_echo_get_response"]["echo"] == {"a": "1", "lang": "en"}
+    await world.put("param", "lang", SystemParam(name="lang", required=False, value_type="integer", default_value="7"))
+    assert (await world.call(world.signed(lang="de"))).json()["open_echo_get_response"]["echo"] == {"lang": "de"}

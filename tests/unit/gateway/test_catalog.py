@@ -69,7 +69,7 @@ async def test_full_then_changes() -> None:
     )  # fmt: skip
     assert list(catalog.apps) == ["b"]
     assert [name for name, entry in catalog.routes.items() if not entry.built_in] == ["open.a.get"]
-    assert catalog.required == ("partner",)
+    assert [check.name for check in catalog.checked] == ["partner"]
     assert (catalog.epoch, catalog.version, dropped) == ("e1", 2, [None, ("h1",)])
 
 

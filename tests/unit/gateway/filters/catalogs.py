@@ -21,13 +21,15 @@ class OneUpdate:
         yield
 
 
-async def a_catalog(*entries: AppEntry | RouteEntry, required: tuple[str, ...] = ()) -> Catalog:
-    """A catalogue of these apps and routes; required: names of system parameters."""
+async def a_catalog(
+    *entries: AppEntry | RouteEntry, required: tuple[str, ...] = (), params: tuple[SystemParam, ...] = ()
+) -> Catalog:
+    """A catalogue of these apps and routes; required: names of system parameters that any text will do for; params: others."""
     update = CatalogUpdate(
         epoch="e", version=1, full=True,
         apps={e.app.app_key: e.app for e in entries if isinstance(e, AppEntry)},
         routes={e.route.api_name: e.route for e in entries if isinstance(e, RouteEntry)},
-        params={name: SystemParam(name=name, required=True) for name in required},
+        params={p.name: p for p in (*params, *(SystemParam(name=name, required=True) for name in required))},
     )  # fmt: skip
     catalog = Catalog(OneUpdate(update), SEAL)
     await catalog.refresh(lambda _: None)

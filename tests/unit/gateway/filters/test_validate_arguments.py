@@ -6,6 +6,7 @@ import pytest
 from gateway.catalog_entries import RouteEntry
 from gateway.filters.validate_arguments import ValidateArguments
 from openplatform.errors import OpenPlatformError
+from openplatform.records import SystemParam
 from tests.unit.gateway.filters.calls import a_call, route_entry
 from tests.unit.gateway.filters.catalogs import a_catalog
 
@@ -36,6 +37,17 @@ async def test_parameters_are_judged_and_stay_as_they_were_sent() -> None:
     with pytest.raises(OpenPlatformError) as caught:
         filter_(a_call(params | {"id": "x"}, route=with_schema(CLOSED)))
     assert (caught.value.code, caught.value.sub_code) == (41, "isv.invalid-parameter:id")
+
+
+async def test_what_a_call_left_out_gets_its_default() -> None:
+    """Absent and empty alike; what was sent stays, and a closed schema does not know the parameter."""
+    lang = SystemParam(name="lang", required=True, default_value="zh")
+    filter_ = ValidateArguments(await a_catalog(params=(lang,)))
+    for sent, given in (({}, "zh"), ({"lang": ""}, "zh"), ({"lang": "en"}, "en")):
+        for route in (with_schema(CLOSED), route_entry()):
+            call = a_call({"id": "1", **sent}, route=route)
+            filter_(call)
+            assert call.params == {"id": "1", "lang": given}
 
 
 @pytest.mark.parametrize("schema", ["{", "[]", {"type": "objekt"}, {"$ref": "http://127.0.0.1:1/x"}])

@@ -7,6 +7,7 @@ from gateway.catalog import Catalog
 from gateway.filters.validate_params import ValidateParams
 from openplatform.errors import OpenPlatformError
 from openplatform.protocol import encode_query
+from openplatform.records import SystemParam
 from tests.unit.gateway.filters.calls import NOW, SEAL, StoppedClock, a_call, route_entry
 from tests.unit.gateway.filters.catalogs import OneUpdate, a_catalog
 
@@ -73,6 +74,28 @@ async def test_what_operators_require_is_required() -> None:
     catalog = await a_catalog(route_entry(), required=("partner_no",))
     for changes in ({}, {"partner_no": ""}):
         assert (await ended_by(sent(**changes), catalog)).sub_code == "isv.missing-parameter:partner_no"
+
+
+async def test_what_is_there_is_of_its_type_and_what_has_a_default_may_be_absent() -> None:
+    """Error 41 names the parameter and says what it must be; one that is switched off is not looked at."""
+    catalog = await a_catalog(
+        route_entry(),
+        params=(
+            SystemParam(name="shop_no", required=True, value_type="integer"),
+            SystemParam(name="lang", required=True, value_type="choice", choices=("zh", "en"), default_value="zh"),
+            SystemParam(name="off", required=False, value_type="integer"),
+        ),
+    )
+    assert (await ended_by(sent(lang="en"), catalog)).sub_code == "isv.missing-parameter:shop_no"
+    for changes, said in (
+        ({"shop_no": "7a"}, "the parameter shop_no must be a whole number"),
+        ({"shop_no": "7", "lang": "de"}, "the parameter lang must be zh or en"),
+    ):
+        error = await ended_by(sent(**changes), catalog)
+        assert (error.code, error.sub_code) == (41, f"isv.invalid-parameter:{said.split()[2]}")
+        assert error.sub_msg == said
+    for fine in ({"shop_no": "7"}, {"shop_no": "-7", "lang": "en", "off": "x"}, {"shop_no": "7", "lang": ""}):
+        ValidateParams(catalog, StoppedClock(), window_s=600, max_params=20)(sent(**fine))
 
 
 async def test_without_a_catalogue_nobody_is_blamed() -> None:
