@@ -1,4 +1,4 @@
-"""APIs, tokens, limits and the test bench in a browser, against real calls."""
+"""APIs, system parameters, tokens, limits and the test bench in a browser, against real calls."""
 
 import re
 import time
@@ -120,3 +120,43 @@ def test_the_bench_calls_and_times_the_stages(reader: Reader) -> None:
     reader.picture("bench-tried", tallest_px=1000)
     tried.locator("summary").click()
     expect(tried.get_by_role("row", name=re.compile("签名"))).to_be_visible()
+
+
+def test_param_type_and_default(reader: Reader) -> None:
+    """Each type has its own input; a default that does not fit is told at its field; calls get the default, and the list shows it."""
+    reader.expected = ["422"]
+    page = reader.go("/sysparams/new")
+    default = page.locator("#param-default_value")
+    expect(page.locator("#param-choices")).to_be_hidden()
+    for kind, attribute, value in (("timestamp", "type", "datetime-local"), ("integer", "inputmode", "numeric")):
+        page.select_option("#param-value_type", kind)
+        expect(default).to_have_attribute(attribute, value)
+    page.fill("#param-name", "browser_lang")
+    default.fill("seven")
+    page.get_by_role("button", name="保存").click()
+    expect(page.locator("#param-default_value-error")).to_have_text("必须是整数")
+    expect(default).to_have_value("seven")
+    page.select_option("#param-value_type", "boolean")
+    expect(default.locator("option")).to_have_text(["无", "true", "false"])
+    page.select_option("#param-value_type", "choice")
+    page.fill("#param-choices", "zh\nen")
+    page.keyboard.press("Tab")
+    expect(default.locator("option")).to_have_text(["无", "zh", "en"])
+    page.select_option("#param-default_value", "en")
+    assert reader.axe() == []
+    page.get_by_role("button", name="保存").click()
+    page.wait_for_url(re.compile(r"/sysparams$"))
+    row = page.locator("tr", has_text="browser_lang")
+    expect(row).to_contain_text("多选一")
+    expect(row.locator("td[data-label=默认值]")).to_have_text("en")
+    expect(row).to_contain_text(reader.platform.email)
+
+    try:
+        calls_end_with(reader, 41, order_id="880000000001", browser_lang="de")
+        calls_end_with(reader, 0, order_id="880000000001")
+    finally:
+        row.get_by_role("link").click()
+        expect(default).to_have_value("en")
+        page.get_by_role("button", name="删除").first.click()
+        page.locator("#remove-form").get_by_role("button", name="删除").click()
+        page.wait_for_url(re.compile(r"/sysparams$"))

@@ -69,11 +69,10 @@ def param_pages(parts: Parts) -> APIRouter:
             return await console.form_again(request, _FORM, error, values=sent, param=None, key=key, **_KNOWN)
         return await console.done(request, in_force=desk.in_force, leads_to=_HOME)
 
-    @router.post(_HOME + "/default", openapi_extra=needs("gw:param:query"))
+    @router.get(_HOME + "/default", openapi_extra=needs("gw:param:list"))
     async def default_field(request: Request) -> Response:
         """The input of the default, as the type that was chosen wants it."""
-        sent = await sent_form(request)
-        return await console.page(request, "params/default.html", values={**sent, "default_value": ""})
+        return await console.page(request, "params/default.html", values=dict(request.query_params))
 
     @router.get(_HOME + "/{param_id}", openapi_extra=needs("gw:param:query"))
     async def param(param_id: Id, request: Request) -> Response:
