@@ -10,9 +10,6 @@ from tests.browser.screens import SCREENS, Screen
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NARROW, WIDE = 390, 1360
-PICTURED = {("zh-CN", "light", WIDE), ("zh-CN", "dark", NARROW), ("en", "dark", WIDE), ("en", "light", NARROW)}
-"""A picture of every screen in each language, theme and width, not of every combination of the three: that would take a minute more."""
-
 # What operators typed (data-content) stays as it is in both languages, as does each language's own name.
 _TEXT_OF_FRAME = """() => [...document.querySelectorAll(`
   h1, h2, h3, th, label, button, summary, legend, .side li, .nav-link, .breadcrumb-item,
@@ -44,25 +41,25 @@ def open_screen(reader: Reader, screen: Screen) -> None:
 
 
 def look_at(reader: Reader, name: str, language: str) -> list[str]:
-    """A page follows the system's theme while it is open: one visit shows both, wide and narrow."""
+    """A page follows window and system while it is open: one visit shows it in four looks, of each is a picture."""
     page = reader.page
     wrong = []
     if page.evaluate("document.documentElement.lang") != language:
         wrong.append(f"{name}: not {language}")
     if language == "en":
         wrong += [f"{name}: {text[:60]}" for text in page.evaluate(_TEXT_OF_FRAME) if CHINESE.search(text)]
-    for theme in ("dark", "light"):
-        page.emulate_media(color_scheme=theme)
-        page.wait_for_function("theme => document.documentElement.getAttribute('data-bs-theme') === theme", arg=theme)
-        if language == "zh-CN":  # colours and structure: the same in both languages
-            wrong += [f"{theme} {finding}" for finding in reader.axe(colours_only=theme == "light")]
-        for width in (NARROW, WIDE):
-            page.set_viewport_size({"width": width, "height": 900})
-            try:  # charts follow the window a moment later
-                page.wait_for_function("() => document.documentElement.scrollWidth - innerWidth <= 1", timeout=5000)
-            except TimeoutError:
-                overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                wrong.append(f"{name} {width}: {overflow} px wider than the window")
-            if (language, theme, width) in PICTURED:
-                reader.picture(name)
+    for width in (NARROW, WIDE):  # at last wide, as the next page is opened
+        page.set_viewport_size({"width": width, "height": 900})
+        try:  # charts follow the window a moment later
+            page.wait_for_function("() => document.documentElement.scrollWidth - innerWidth <= 1", timeout=5000)
+        except TimeoutError:
+            overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            wrong.append(f"{name} {width}: {overflow} px wider than the window")
+        reader.show_all()
+        for theme in ("dark", "light"):
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_function("theme => document.documentElement.dataset.bsTheme === theme", arg=theme)
+            reader.take(name)
+            if language == "zh-CN" and width == WIDE:  # colours and structure: the same in both languages
+                wrong += [f"{theme} {finding}" for finding in reader.axe(colours_only=theme == "light")]
     return wrong
