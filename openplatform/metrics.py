@@ -72,12 +72,13 @@ class Siblings:
     def __init__(self) -> None:
         self._folder: Path | None = None
         self._slot = ""
+        self._count = 1
         self._source: Source | None = None
         self._server: asyncio.Server | None = None
 
-    def join(self, folder: Path, slot: int) -> None:
-        """slot: its number among the workers; a replacement has the number of the one that it replaces."""
-        self._folder, self._slot = folder, str(slot)
+    def join(self, folder: Path, slot: int, count: int) -> None:
+        """slot: its number among the `count` workers; a replacement has the number of the one that it replaces."""
+        self._folder, self._slot, self._count = folder, str(slot), count
 
     def answer_with(self, source: Source) -> None:
         """What the others are told."""
@@ -87,6 +88,13 @@ class Siblings:
         """From now on the others find this process."""
         if self._folder is not None:
             self._server = await asyncio.start_unix_server(self._answer, self._path)
+
+    @property
+    def all_listen(self) -> bool:
+        """Whether as many are found as there shall be; one that was killed counts on until its replacement is there."""
+        if self._folder is None:
+            return True
+        return len({path.name.partition("-")[0] for path in self._folder.glob("*.sock")}) >= self._count
 
     def leave(self) -> None:
         """The others find it no more. The last one takes the folder away."""

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from email.utils import formatdate
 from typing import Any
 
@@ -25,6 +25,8 @@ CALLS_S = 30
 """How long calls in flight may take after the last connection was accepted: ten times an API's default deadline."""
 FLUSH_S = 10.0
 """How long the application may take to hand over what it holds, call logs above all."""
+TOGETHER_S = 30.0
+"""How long a worker that could serve waits for those started with it. One that never comes costs the start this, and no more."""
 KEEP_ALIVE_S = 75
 """Idle connections live longer here than at any client of ours: the side that sends the next request closes first."""
 
@@ -96,13 +98,28 @@ class DrainingServer(Server):
         self.accepting = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if isinstance(self.lifespan, _BoundedLifespan):
+            self.lifespan.before_accepting = self._meet_siblings
         await super().startup(sockets)
-        if self.started:
-            await siblings.listen()
         self.accepting.set()
 
+    async def _meet_siblings(self) -> None:
+        """All workers of a start accept from the same moment on: the first one alone would be taken for the whole service, and get
+        all the connections of callers that wait for it."""
+        await siblings.listen()
+        ends = time.monotonic() + TOGETHER_S
+        while not (siblings.all_listen or self.should_exit or self._is_orphan):
+            if time.monotonic() > ends:
+                log.warning("serving without all of its siblings: some have not started within %.0f s", TOGETHER_S)
+                return
+            await asyncio.sleep(0.05)
+
+    @property
+    def _is_orphan(self) -> bool:
+        return self._parent is not None and os.getppid() != self._parent
+
     async def on_tick(self, counter: int) -> bool:
-        if self._parent is not None and os.getppid() != self._parent:
+        if self._is_orphan:
             log.error("the supervisor is gone, stopping")
             self.stop()
         return await super().on_tick(counter)
@@ -140,6 +157,15 @@ class DrainingServer(Server):
 
 
 class _BoundedLifespan(LifespanOn):
+    """before_accepting: what is awaited between the application's start and the first connection."""
+
+    before_accepting: Callable[[], Awaitable[None]] | None = None
+
+    async def startup(self) -> None:
+        await super().startup()
+        if self.before_accepting is not None and not self.should_exit:
+            await self.before_accepting()
+
     async def shutdown(self) -> None:
         try:
             async with asyncio.timeout(FLUSH_S):

@@ -37,14 +37,17 @@ _BACK_OFF_S = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 class Worker(Process):
     """One process of the service, with our server in it.
 
-    folder: where its siblings find it; slot: its number among them, its replacement's too.
+    folder: where its siblings find it; slot: its number among them, its replacement's too; count: how many they are.
     """
 
-    def __init__(self, config: ServiceConfig, sockets: list[socket.socket], folder: Path, slot: int) -> None:
+    def __init__(
+        self, config: ServiceConfig, sockets: list[socket.socket], folder: Path, slot: int, count: int
+    ) -> None:
         super().__init__(config, sockets)
         self.config: ServiceConfig = config
         self.folder = folder
         self.slot = slot
+        self.count = count
         self.was_ready = False
         self.began_at = time.monotonic()
 
@@ -55,7 +58,7 @@ class Worker(Process):
         return self._server
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
-        siblings.join(self.folder, self.slot)
+        siblings.join(self.folder, self.slot, self.count)
         try:
             super().target(sockets)
         except SystemExit:  # uvicorn's word for an application that did not start; the log says why
@@ -77,7 +80,7 @@ class Supervisor:
     """Runs `workers` processes until SIGTERM or SIGINT; SIGHUP replaces them one by one.
 
     A worker that dies is replaced at once, one that dies again and again with growing pauses. A worker that cannot start
-    before any worker of this run was ready stops everything: it would fail the same way for ever.
+    while none of this run could stops everything: it would fail the same way for ever. All of a start accept from one moment on.
     """
 
     def __init__(self, config: ServiceConfig, sockets: list[socket.socket], workers: int) -> None:
@@ -90,7 +93,7 @@ class Supervisor:
         self._restart = False
         self._failures = 0
         self._start_after = 0.0
-        self._one_was_ready = False
+        self._one_could_start = False
 
     def run(self) -> int:
         """The exit status: 0 after a proper stop, 78 or 1 when the service cannot start; its processes have logged why."""
@@ -120,14 +123,14 @@ class Supervisor:
 
     def _look_after(self) -> int:
         """Removes the dead and starts what is missing; not 0 = the service cannot start at all, the exit status then."""
+        self._one_could_start = self._one_could_start or any(self._folder.glob("*.sock"))
         for worker in list(self._workers):
             if worker.lives():
-                self._one_was_ready = self._one_was_ready or worker.was_ready
                 continue
             worker.kill()
             worker.join()
             self._workers.remove(worker)
-            if not self._one_was_ready and worker.exitcode in _CANNOT_START:
+            if not self._one_could_start and worker.exitcode in _CANNOT_START:
                 return _CANNOT_START[worker.exitcode]
             log.error("process %s of %s ended with %s", worker.pid, self._config.service, worker.exitcode)
             lived_s = time.monotonic() - worker.began_at
@@ -152,6 +155,6 @@ class Supervisor:
             self._workers[index] = new
 
     def _started(self, slot: int) -> Worker:
-        worker = Worker(self._config, self._sockets, self._folder, slot)
+        worker = Worker(self._config, self._sockets, self._folder, slot, self._count)
         worker.start()
         return worker

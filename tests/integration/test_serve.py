@@ -150,11 +150,17 @@ def test_memory_redis_alone_ends_with_78(environ: dict[str, str], serve: Callabl
     assert "memory://" in served.log.read_text()
 
 
+def test_all_workers_of_a_start_are_ready_together(serve: Callable[..., Served]) -> None:
+    """Whoever waits for readiness and connects then meets all processes, and not the one that was first."""
+    served = serve("--workers", "4").ready()
+    assert set(served.starts()) == {"0", "1", "2", "3"}
+    assert len(served.workers()) == 4
+
+
 def test_a_killed_worker_is_replaced(serve: Callable[..., Served]) -> None:
     """Of two workers one is killed: the other answers meanwhile, a new one comes, and SIGTERM ends all of them with 0. One scrape of
     /metrics tells of both workers, and of the new one under the old one's number."""
     served = serve("--workers", "2").ready()
-    served.wait(lambda: set(served.starts()) == {"0", "1"})
     before, started = served.workers(), served.starts()
     os.kill(min(before), signal.SIGKILL)
     served.wait(lambda: len(served.workers() - before) == 1)
@@ -167,7 +173,6 @@ def test_a_killed_worker_is_replaced(serve: Callable[..., Served]) -> None:
 def test_a_rolling_restart_refuses_nobody(serve: Callable[..., Served]) -> None:
     """SIGHUP replaces every worker, and every call meanwhile is answered."""
     served = serve("--workers", "2").ready()
-    served.wait(lambda: len(served.workers()) == 2)
     before = served.workers()
     served.process.send_signal(signal.SIGHUP)
     statuses: set[int] = set()
