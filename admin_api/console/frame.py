@@ -141,8 +141,9 @@ class Console:
             return self.render(request, view, "login/again.html", status=401, headers=headers, **values)
         if problem.code == "password-change-required":
             return Response(status_code=403, headers={"HX-Redirect": PASSWORD_PATH})
-        values["retry_url"] = _page_of(request) if request.method == "GET" and problem.status == 503 else ""
-        if request.method != "GET":  # what was typed stays; a region that cannot be filled says so itself
+        is_part = request.method == "GET"
+        values |= {"is_part": is_part, "retry_url": _page_of(request) if is_part and problem.status == 503 else ""}
+        if not is_part:  # what was typed stays; a region that cannot be filled says so itself
             headers |= {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"}
         return self.render(request, view, "refusal.html", status=problem.status, headers=headers, **values)
 

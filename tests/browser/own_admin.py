@@ -35,9 +35,9 @@ class OwnAdmin:
 
 
 @contextmanager
-def own_admin(folder: Path, *perms: str, password: str) -> Iterator[OwnAdmin]:
-    """Runs in a thread with an event loop of its own: the browser's calls block this one."""
-    url = f"sqlite+aiosqlite:///{folder}/admin.db"
+def own_admin(folder: Path, *perms: str, password: str, database_url: str = "") -> Iterator[OwnAdmin]:
+    """Runs in a thread with an event loop of its own: the browser's calls block this one. database_url: "" = SQLite in the folder."""
+    url = database_url or f"sqlite+aiosqlite:///{folder}/admin.db"
     settings = AdminSettings(
         database_url=url, redis_url="memory://", rabbitmq_url="memory://", internal_keys=("key-of-the-browser-tests",),
         master_keys=MASTER_KEYS, time_zone=ZONE,

@@ -1,4 +1,4 @@
-"""What the rows of admin_api's database run on: `pailou serve admin` as in production, its MariaDB, and a proxy that cuts commits."""
+"""What the rows of admin_api's database run on: `pailou serve admin` as in production, a full disk, and a proxy that cuts commits."""
 
 import asyncio
 import base64
@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import asyncmy
 import httpx
 
 from openplatform.sql import upgrade
@@ -14,8 +15,8 @@ from tests.faults.proxy import Proxy
 from tests.faults.upstream import reset
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS
 from tests.processes import Running, serve
-from tests.servers import free_port
-from tests.servers.mariadb import fresh_database
+from tests.servers import MariaDB, free_port
+from tests.servers.mariadb import execute, fresh_database
 
 EMAIL, PASSWORD = "root@pailou.example", "correct horse battery"
 
@@ -118,3 +119,40 @@ async def running_admin(
         stack.push_async_callback(operator.http.aclose)
         await operator.sign_in()
         yield process, operator
+
+
+class SmallMariaDB(MariaDB):
+    """Its tablespace may not grow past most_mb: to the server that is a full disk, whoever runs the tests."""
+
+    name = "mariadb-small"
+    most_mb = 40
+
+    def launch(self, command: list[str], environment: dict[str, str] | None = None) -> None:
+        small = ["--innodb-file-per-table=0", f"--innodb-data-file-path=ibdata1:12M:autoextend:max:{self.most_mb}M"]
+        super().launch([*command, *small], environment)
+
+
+async def fill(server: MariaDB) -> None:
+    """Leaves no page free."""
+    await asyncio.to_thread(execute, server.url, "CREATE DATABASE filler")
+    await asyncio.to_thread(execute, server.url, "CREATE TABLE filler.big (b LONGBLOB)")
+    for size in (2**20, 2**16, 2**14, 2**12):
+        with suppress(asyncmy.errors.MySQLError):  # until the table is full
+            for _ in range(1000):
+                await asyncio.to_thread(execute, server.url, f"INSERT INTO filler.big VALUES (REPEAT('x', {size}))")
+
+
+async def until_refused(operator: Operator, customer_id: int) -> httpx.Response:
+    """The first answer that is none of success: what is allocated already is filled first."""
+    for n in range(3000):
+        app = {
+            "cus_id": customer_id,
+            "corp_name": "x",
+            "app_name": f"d2-{n}",
+            "daily_limit": 1,
+            "description": "x" * 480,
+        }
+        answer = await operator.http.post("/apps", json=app)
+        if answer.status_code != 201:
+            return answer
+    raise AssertionError("the disk is not full")

@@ -2,16 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 
-import asyncmy
 import httpx
 import pytest
 import pytest_asyncio
 
 from openplatform.adapters.catalog_redis import RedisCatalogReader
-from tests.faults.admin import CommitCutter, Operator, admin_settings, migrated, running_admin, through
+from tests.faults.admin import (
+    EMAIL,
+    PASSWORD,
+    CommitCutter,
+    Operator,
+    SmallMariaDB,
+    admin_settings,
+    fill,
+    migrated,
+    running_admin,
+    through,
+    until_refused,
+)
 from tests.faults.ledger import now
 from tests.faults.proxy import proxy_before
 from tests.faults.report import report
@@ -75,18 +85,25 @@ def calls_went_well(world: FaultWorld) -> None:
 
 
 async def test_m1_mysql_is_killed(world: FaultWorld, mariadb: MariaDB, admin: tuple[Running, Operator]) -> None:
-    """M1: admin_api answers 503 with a word on it, calls go on, and it is itself again 5 s after MySQL is, without a restart."""
+    """M1: calls go on; who was there reads on, others and every change get 503 with a word on it; 5 s after MySQL is back so is
+    admin_api, without a restart."""
     process, operator = admin
     owner = await operator.made("/customers", username="m1")
+    assert (await operator.http.get("/rank")).status_code == 200
     load = world.begin()
     async with load.running():
         await asyncio.sleep(world.times.before_s)
         load.enter("fault")
         await asyncio.to_thread(mariadb.kill)
-        refused = [
-            await operator.http.get(f"/customers/{owner['id']}"),
-            *await while_it_lasts(world, lambda: operator.http.post("/customers", json={"username": "m1-lost"})),
-        ]
+        refused, read = await asyncio.gather(
+            while_it_lasts(world, lambda: operator.http.post("/customers", json={"username": "m1-lost"})),
+            while_it_lasts(world, lambda: operator.http.get("/rank")),
+        )
+        refused.append(await operator.http.get(f"/customers/{owner['id']}"))
+        overview = await operator.http.get(f"{process.url}/", headers={"Accept-Language": "en"})
+        async with httpx.AsyncClient(base_url=process.url, trust_env=False, timeout=30) as stranger:
+            unknown = await stranger.get("/api/v1/rank", headers={"Authorization": "Bearer nobody"})
+            login = await stranger.post("/login", data={"email": EMAIL, "password": PASSWORD})
         ready = await operator.http.get(f"{process.url}/readyz")
         words = {"zh-CN": "重试", "en": "Try again"}
         pages = {
@@ -100,21 +117,27 @@ async def test_m1_mysql_is_killed(world: FaultWorld, mariadb: MariaDB, admin: tu
         load.enter("after")
         await asyncio.sleep(world.times.after_s)
     await world.records.settle()
-    assert {problem(answer) for answer in refused} == {(503, "platform-unavailable")}
+    assert {problem(answer) for answer in (*refused, unknown)} == {(503, "platform-unavailable")}
+    assert {answer.status_code for answer in read} == {200}
+    assert overview.status_code == 200 and "read-only" in overview.text
+    assert (login.status_code, "数据库没有响应" in login.text) == (503, True)
     assert ready.status_code == 503
     for word, page in pages.items():  # says what, leads back to the same list, and names the request
         assert page.status_code == 503 and word in page.text and 'href="/apps?q=m1"' in page.text
         assert page.headers["x-request-id"] in page.text and page.headers["content-type"].startswith("text/html")
+        assert 'id="read-only"' in page.text
+    assert "read-only" not in (await operator.http.get(f"{process.url}/", headers={"Accept-Language": "en"})).text
     assert (await operator.http.get(f"/customers/{owner['id']}")).json()["username"] == "m1"
     await operator.made("/customers", username="m1-after")
     calls_went_well(world)
     report(
-        "M1", gateway_errors=0, refused=len(refused), recovered_s=round(recovered_s, 2), calls=len(world.ledger.calls())
-    )
+        "M1", gateway_errors=0, refused=len(refused), read=len(read), recovered_s=round(recovered_s, 2),
+        calls=len(world.ledger.calls()),
+    )  # fmt: skip
 
 
 async def test_m2_mysql_hangs(world: FaultWorld, mariadb: MariaDB, admin: tuple[Running, Operator]) -> None:
-    """M2: 503 at a deadline of 3 s, however many ask; afterwards the pool is what it was."""
+    """M2: 503 at a deadline of 3 s, however many ask, then at once, and reading goes on; afterwards the pool is what it was."""
     process, operator = admin
 
     async def ask() -> httpx.Response:
@@ -131,6 +154,9 @@ async def test_m2_mysql_hangs(world: FaultWorld, mariadb: MariaDB, admin: tuple[
             refused = list(await asyncio.gather(*(ask() for _ in range(30))))
             took_s = now() - began
             refused += await while_it_lasts(world, ask)
+            began = now()
+            read = [await operator.http.get("/rank") for _ in range(10)]
+            read_s = now() - began
         finally:
             mariadb.resume()
         back = now()
@@ -142,12 +168,15 @@ async def test_m2_mysql_hangs(world: FaultWorld, mariadb: MariaDB, admin: tuple[
         await asyncio.sleep(world.times.after_s)
     await world.records.settle()
     assert {problem(answer) for answer in refused} == {(503, "platform-unavailable")}
+    assert {answer.status_code for answer in read} == {200}
+    assert read_s < len(read) * 3  # each would have waited: one may, and another after every second
     assert took_s < 2 * 3 + ROOM_S  # 20 connections at most: the last ten waited for one, then for its server
     assert descriptors(process.process.pid) <= base + POOL
     assert {answer.status_code for answer in await asyncio.gather(*(ask() for _ in range(30)))} == {200}
     calls_went_well(world)
     report(
-        "M2", refused=len(refused), refused_after_s=round(took_s, 2), recovered_s=round(recovered_s, 2), descriptors_before=base,
+        "M2", refused=len(refused), refused_after_s=round(took_s, 2), read=len(read), read_after_s=round(read_s, 2),
+        recovered_s=round(recovered_s, 2), descriptors_before=base,
         descriptors_after=descriptors(process.process.pid), gateway_errors=0,
     )  # fmt: skip
 
@@ -212,17 +241,6 @@ async def test_m4_the_answer_to_a_commit_is_lost(world: FaultWorld, mariadb: Mar
     report("M4", commits_cut=cutter.cuts, rows=rows, money_fen=money)
 
 
-class SmallMariaDB(MariaDB):
-    """Its tablespace may not grow past most_mb: to the server that is a full disk, whoever runs the tests."""
-
-    name = "mariadb-small"
-    most_mb = 40
-
-    def launch(self, command: list[str], environment: dict[str, str] | None = None) -> None:
-        small = ["--innodb-file-per-table=0", f"--innodb-data-file-path=ibdata1:12M:autoextend:max:{self.most_mb}M"]
-        super().launch([*command, *small], environment)
-
-
 async def test_d2_the_disk_of_mysql_is_full(
     world: FaultWorld, server_of: Callable[[type[MariaDB]], MariaDB], vhost: str, folder: Path
 ) -> None:
@@ -262,32 +280,6 @@ async def test_d2_the_disk_of_mysql_is_full(
         writing_again_s=round(recovered_s, 2),
         calls=len(world.ledger.calls()),
     )
-
-
-async def fill(server: MariaDB) -> None:
-    """Leaves no page free."""
-    await asyncio.to_thread(execute, server.url, "CREATE DATABASE filler")
-    await asyncio.to_thread(execute, server.url, "CREATE TABLE filler.big (b LONGBLOB)")
-    for size in (2**20, 2**16, 2**14, 2**12):
-        with suppress(asyncmy.errors.MySQLError):  # until the table is full
-            for _ in range(1000):
-                await asyncio.to_thread(execute, server.url, f"INSERT INTO filler.big VALUES (REPEAT('x', {size}))")
-
-
-async def until_refused(operator: Operator, customer_id: int) -> httpx.Response:
-    """The first answer that is none of success: what is allocated already is filled first."""
-    for n in range(3000):
-        app = {
-            "cus_id": customer_id,
-            "corp_name": "x",
-            "app_name": f"d2-{n}",
-            "daily_limit": 1,
-            "description": "x" * 480,
-        }
-        answer = await operator.http.post("/apps", json=app)
-        if answer.status_code != 201:
-            return answer
-    raise AssertionError("the disk is not full")
 
 
 async def apps_of(world: FaultWorld) -> set[str]:

@@ -149,6 +149,15 @@
     rows[Math.min(rows.length - 1, Math.max(0, at + step))].focus();
   }
 
+  // --- a refusal that an open dialog would hide is shown in the dialog
+  function showInDialog() {
+    const said = one("#notice > [role=alert]"), body = one("dialog[open] .dialog-body");
+    if (!said || !body) return;
+    all(":scope > [data-refusal]", body).forEach((old) => old.remove());
+    said.dataset.refusal = "";
+    body.prepend(said);
+  }
+
   // --- requests: expired sessions, refusals, lost connections
   const offline = (is) => { const bar = one("#offline"); if (bar) bar.hidden = !is; };
   window.addEventListener("offline", () => offline(true));
@@ -178,6 +187,7 @@
     line.setAttribute("role", "alert");
     line.textContent = words().unreachable;
     notice.append(line);
+    showInDialog();
     line.scrollIntoView({ block: "nearest" });
   });
   document.addEventListener("htmx:before:swap", (event) => {
@@ -212,6 +222,7 @@
       if (error.textContent) field.setAttribute("aria-invalid", "true"); else field.removeAttribute("aria-invalid");
       return;
     }
+    showInDialog();
     dialogsIn(event.detail?.ctx?.target?.isConnected ? event.detail.ctx.target : document);
     all("form").forEach(countTicked);
     rowsIn();
