@@ -92,6 +92,21 @@ async def test_only_one_of_many_monitors_asks_the_logs(database: Database, clean
     assert len(statistics.windows) == 1
 
 
+async def test_a_window_that_was_judged_while_one_waited_for_the_lock_is_not_judged_again(database: Database) -> None:
+    """The other was done, and had given the lock back, when this one got it."""
+    statistics, clock = WrittenStatistics(), TurnedClock()
+    other = watch(database, EverybodyHolds(), statistics, clock)
+
+    class AfterTheOther:
+        @asynccontextmanager
+        async def hold(self, name: str) -> AsyncIterator[Lease | None]:
+            assert await other.tick() == "evaluated"
+            yield Held()
+
+    assert await watch(database, AfterTheOther(), statistics, clock).tick() == "already"
+    assert len(statistics.windows) == 1
+
+
 HOLDER = """
 import asyncio, sys
 from openplatform.adapters.leader_lock_redis import RedisLeaderLock
