@@ -239,6 +239,7 @@ def _report(
             "log_spool_entries": logs.waiting,
             "log_dropped": logs.dropped.total(),
             "log_trouble": logs.trouble,
+            "log_trouble_code": logs.trouble_code,
             "breakers": guards.not_closed(),
             "default_minute_limit": minute_limit,
         },

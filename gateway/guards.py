@@ -4,8 +4,9 @@ All of it is this process's own knowledge, looked up once per route and kept whi
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from pybreaker import STATE_CLOSED, CircuitBreaker, CircuitBreakerListener, CircuitBreakerState
 
 from openplatform.breaker import REFUSED, Breaker
@@ -176,8 +177,8 @@ class Guards:
         for guard in list(self._guards.values()):
             yield guard.service.name, guard.api.name, guard.api
 
-    def not_closed(self) -> dict[str, str]:
-        """Breakers that hold calls back now: `api open.order.get` → `open: 20 of 20 calls failed, 0 were slow`; MOST_NAMED at most,
-        services first."""
+    def not_closed(self) -> dict[str, dict[str, Any]]:
+        """Breakers that hold calls back now: `api open.order.get` → its state and the members of its BreakerReason; MOST_NAMED at
+        most, services first."""
         troubled = sorted(self._troubled.items(), reverse=True)[:MOST_NAMED]
-        return {name: f"{gate.breaker.state}: {gate.breaker.reason}" for name, gate in troubled}
+        return {name: {"state": gate.breaker.state, **asdict(gate.breaker.reason)} for name, gate in troubled}

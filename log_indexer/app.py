@@ -87,6 +87,10 @@ def create_app(resources: Resources, settings: IndexerSettings) -> ASGIApp:
         if resources.progress.blocked:
             raise PLATFORM_UNAVAILABLE(f"make room: {resources.progress.blocked}")
 
+    def in_use(part: str) -> str:
+        store = resources.progress.store
+        return "" if store is None else str(getattr(store, part))  # "" = not reached yet
+
     routes = IndexerEndpoints(resources.store, resources.progress, resources.clock).routes()
     return service_app(
         [*routes, *DeadLetterEndpoints(resources.dead_letters).routes()],
@@ -94,7 +98,7 @@ def create_app(resources: Resources, settings: IndexerSettings) -> ASGIApp:
         name=SERVICE_ID,
         tracer=resources.tracer,
         checks={"queue": resources.queue.depth, "store": store_answers, "store takes writes": store_takes_writes},
-        facts={"store": lambda: str(resources.progress.store or "not reached yet")},
+        facts={part: partial(in_use, part) for part in ("store", "analyzer", "finds")},
         metrics=resources.metrics.registry,
     )
 

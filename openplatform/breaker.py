@@ -12,7 +12,7 @@ from typing import Literal
 
 from pybreaker import STATE_CLOSED, STATE_OPEN, CircuitBreaker, CircuitBreakerListener, CircuitBreakerState
 
-from openplatform.records import BreakerRules
+from openplatform.records import BreakerReason, BreakerRules
 from openplatform.rolling import RollingCounts
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Breaker:
         self._counts = RollingCounts(3, self._rules.window_s)
         self._open_until = 0.0
         self._probing = self._good = self._slow = 0  # while half-open: on their way, come back well, come back slow
-        self._reason = ""
+        self._reason = BreakerReason()
         self._machine = CircuitBreaker(name=name, listeners=[_Journal(self), *listeners])
 
     @property
@@ -64,8 +64,8 @@ class Breaker:
         return self._machine.current_state  # type: ignore[return-value]
 
     @property
-    def reason(self) -> str:
-        """Why it opened last; "" if it never did."""
+    def reason(self) -> BreakerReason:
+        """Why it opened last."""
         return self._reason
 
     @property
@@ -123,7 +123,7 @@ class Breaker:
         if permit != self.generation:
             return
         if not self.is_closed:
-            self._open(now, "a probe failed")
+            self._open(now, BreakerReason(cause="probe-failed"))
             return
         counts = self._counts
         if now >= counts.turns_at:
@@ -144,7 +144,7 @@ class Breaker:
         if calls < rules.min_calls:
             return
         if (failures and failures >= rules.failure_ratio * calls) or (slow and slow >= rules.slow_ratio * calls):
-            self._open(now, f"{failures} of {calls} calls failed, {slow} were slow")
+            self._open(now, BreakerReason(cause="calls", calls=calls, failed=failures, slow=slow))
 
     def _probe_came_back(self, now: float, took_s: float) -> None:
         permits = max(1, self._rules.permits)
@@ -152,13 +152,13 @@ class Breaker:
         self._good += 1
         self._slow += took_s > self._slow_s
         if self._slow and self._slow >= self._rules.slow_ratio * permits:
-            self._open(now, f"{self._slow} of {permits} probes were slow")
+            self._open(now, BreakerReason(cause="probes-slow", calls=permits, slow=self._slow))
         elif self._good >= permits:
             self._change(self._machine.close)
             self._counts.clear()
             self.is_closed = True
 
-    def _open(self, now: float, reason: str) -> None:
+    def _open(self, now: float, reason: BreakerReason) -> None:
         self.is_closed = False
         self._reason = reason
         pause_s = self._rules.open_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # spreads probes, guards nothing

@@ -4,20 +4,23 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from admin_api.console.catalogues import N_
 from admin_api.console.html import Html, table, tag, text
 
+_NEEDS, _BODY, _ANSWER, _REQUIRED = N_("permission:"), N_("request body"), N_("answer"), N_("required")
+_COLUMNS = (N_("parameter"), N_("in"), N_("schema"))
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
 def operations(document: dict[str, Any], say: Callable[[str], str]) -> Html:
-    """Everything that the document says about its operations and models. say: the names of menus in the reader's language."""
+    """Everything that the document says about its operations and models; its own texts are English. say: words in the reader's language."""
     by_tag: dict[str, list[Html]] = {}
     for path, item in document["paths"].items():
         for method in _METHODS:
             if method in item:
                 operation = item[method]
                 name = operation.get("tags", ["other"])[0]
-                by_tag.setdefault(name, []).append(_operation(document, method, path, operation))
+                by_tag.setdefault(name, []).append(_operation(document, method, path, operation, say))
     links = tag("p", *(tag("a", say(name), " ", href=f"#{number}") for number, name in enumerate(by_tag)))
     sections = [
         tag("section", tag("h2", say(name), id=str(number)), *entries)
@@ -26,26 +29,30 @@ def operations(document: dict[str, Any], say: Callable[[str], str]) -> Html:
     return Html(links + "".join(sections))
 
 
-def _operation(document: dict[str, Any], method: str, path: str, operation: dict[str, Any]) -> Html:
+def _operation(
+    document: dict[str, Any], method: str, path: str, operation: dict[str, Any], say: Callable[[str], str]
+) -> Html:
     parts = [
-        tag("h3", tag("code", f"{method.upper()} {path}"), f" {operation.get('summary', '')}"),
-        tag("p", "needs ", tag("code", ", ".join(operation.get("x-perms", [])))),
+        tag("h3", tag("code", f"{method.upper()} {path}"), " ", tag("span", operation.get("summary", ""), lang="en")),
+        tag("p", say(_NEEDS), " ", tag("code", ", ".join(operation.get("x-perms", [])))),
     ]
     if operation.get("description"):
-        parts.append(tag("p", operation["description"]))
-    parts.append(table(("parameter", "in", "schema"), [_parameter(p) for p in operation.get("parameters", [])]))
+        parts.append(tag("p", operation["description"], lang="en"))
+    parts.append(table(tuple(map(say, _COLUMNS)), [_parameter(p, say) for p in operation.get("parameters", [])]))
     if "requestBody" in operation:
         schema = operation["requestBody"]["content"].get("application/json", {}).get("schema", {})
-        parts.append(tag("details", tag("summary", "request body"), _schema(document, schema)))
+        parts.append(tag("details", tag("summary", say(_BODY)), _schema(document, schema)))
     for status, answer in operation.get("responses", {}).items():
         for media in answer.get("content", {}).values():
             if status != "default" and media.get("schema"):
-                parts.append(tag("details", tag("summary", f"answer {status}"), _schema(document, media["schema"])))
+                parts.append(
+                    tag("details", tag("summary", say(_ANSWER), f" {status}"), _schema(document, media["schema"]))
+                )
     return tag("article", *parts)
 
 
-def _parameter(parameter: dict[str, Any]) -> tuple[object, ...]:
-    required = " (required)" if parameter.get("required") else ""
+def _parameter(parameter: dict[str, Any], say: Callable[[str], str]) -> tuple[object, ...]:
+    required = f" ({say(_REQUIRED)})" if parameter.get("required") else ""
     schema = json.dumps(parameter.get("schema", {}), ensure_ascii=False)
     return tag("code", parameter["name"] + required), parameter["in"], tag("code", schema)
 

@@ -1,6 +1,7 @@
 """The spool's disk as one process sees it: its folder, what keeps it in order, what happens when it cannot be written."""
 
 import asyncio
+import errno
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
@@ -36,7 +37,9 @@ class SpoolDisk:
         self.store: SpoolStore | None = None
         """None until there is a folder."""
         self.trouble = ""
-        """Why it cannot be written; "" = it can."""
+        """Why it cannot be written, in the system's words; "" = it can."""
+        self.trouble_code = ""
+        """The same as an errno's name, such as ENOSPC; "" = it has none."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -67,7 +70,7 @@ class SpoolDisk:
             return False
         if self.trouble:
             log.warning("the spool of call logs can be written again")
-            self.trouble = ""
+            self.trouble = self.trouble_code = ""
         return True
 
     def _claim(self) -> None:
@@ -84,6 +87,7 @@ class SpoolDisk:
         if not self.trouble:
             log.error("call logs wait in memory: the spool in %s cannot be written: %s", self._root, error)
         self.trouble = error.strerror or str(error)
+        self.trouble_code = errno.errorcode.get(error.errno or 0, "")
 
     async def _take_over(self) -> None:
         """What this folder's last process has left, then what is left in folders without one."""

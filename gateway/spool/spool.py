@@ -62,6 +62,11 @@ class LogSpool:
         """Why the disk is not used; "" = it is, or is not meant to be."""
         return "" if self._disk is None else self._disk.trouble
 
+    @property
+    def trouble_code(self) -> str:
+        """The same as an errno's name, such as ENOSPC; "" = it has none."""
+        return "" if self._disk is None else self._disk.trouble_code
+
     def oldest_age_s(self) -> float:
         """Age of the oldest record that the broker has not confirmed; 0 when there is none."""
         times: list[int | None] = [batch.oldest_ms for batch in self._under_way]

@@ -10,7 +10,7 @@ from monitor.repository.events import AlertEvent
 from monitor.repository.mails import OutboxMail
 from monitor.repository.rules import AlertRule
 from monitor.repository.silences import Silence
-from monitor.service.hours import in_hours
+from monitor.service.hours import begin_next, in_hours
 from monitor.service.judgement import BLIND, NO_DATA
 
 _SPECIAL = {BLIND: "blind", NO_DATA: "no_data"}
@@ -23,9 +23,9 @@ class Shown:
         self._zone = zone
 
     def rule(self, rule: AlertRule, now: datetime) -> dict[str, Any]:
-        """in_hours: whether it writes mails at this hour."""
+        """in_hours: whether it writes mails at this hour; hours_begin: when it does next, None while it does."""
         recipients = [recipient._asdict() for recipient in rule.recipients]
-        return self._times(asdict(rule)) | {"recipients": recipients, "in_hours": in_hours(rule, now, self._zone)}
+        return self._times(asdict(rule)) | {"recipients": recipients, **self._hours(rule, now)}
 
     def silence(self, silence: Silence, rule_names: Mapping[int, str], now: datetime) -> dict[str, Any]:
         """in_force: not over and not taken back."""
@@ -44,7 +44,7 @@ class Shown:
         now: datetime,
     ) -> dict[str, Any]:
         """state: pending, alerting, no_data, blind or normal (closed); samples: (time, value), oldest first; mails: how many of
-        its thread are in which state; in_hours: whether its rule writes mails at this hour (True once it is closed)."""
+        its thread are in which state; in_hours, hours_begin: of its rule, as for the rule (True, None once it is closed)."""
         values = self._times(asdict(event))
         values["group"] = values.pop("alert_group")
         return values | {
@@ -56,7 +56,7 @@ class Shown:
             "samples": [[self.time(at), value] for at, value in samples],
             "mails": dict(mails),
             "silenced_until": self.time(silenced_until),
-            "in_hours": rule is None or event.closed_at is not None or in_hours(rule, now, self._zone),
+            **self._hours(None if event.closed_at is not None else rule, now),
         }
 
     def mail(self, mail: OutboxMail, *, with_text: bool = False) -> dict[str, Any]:
@@ -68,6 +68,11 @@ class Shown:
         if mail.state not in ("waiting", "sending"):
             values["next_at"] = None
         return values | ({"text": text} if with_text else {})
+
+    def _hours(self, rule: AlertRule | None, now: datetime) -> dict[str, Any]:
+        if rule is None or in_hours(rule, now, self._zone):
+            return {"in_hours": True, "hours_begin": None}
+        return {"in_hours": False, "hours_begin": self.time(begin_next(rule, now, self._zone))}
 
     def time(self, moment: datetime | None) -> str | None:
         return None if moment is None else moment.astimezone(self._zone).isoformat(timespec="seconds")

@@ -1,11 +1,16 @@
 """At which hours a rule writes mails. Outside them it is judged as always, and what still stands when they begin is told then. Pure."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from monitor.repository.rules import AlertRule
 from monitor.repository.silences import Silence
+
+_LOOK_DAYS = 16
+"""A rule of one day a week whose span is skipped by clocks put forward begins in the week after."""
+_LONGEST_STEP_MIN = 120
+"""By which clocks are put forward or back, at most: Antarctica/Troll."""
 
 
 def in_hours(rule: AlertRule, at: datetime, zone: ZoneInfo) -> bool:
@@ -20,6 +25,30 @@ def in_hours(rule: AlertRule, at: datetime, zone: ZoneInfo) -> bool:
         elif time < rule.active_from or (time >= rule.active_to and not is_overnight):
             return False
     return not rule.active_days or day in rule.active_days
+
+
+def begin_next(rule: AlertRule, at: datetime, zone: ZoneInfo) -> datetime | None:
+    """When the rule's hours begin next, to the minute, UTC; None while they are on."""
+    if in_hours(rule, at, zone):
+        return None
+    beginning = time.fromisoformat(rule.active_from or "00:00")
+    today = at.astimezone(zone).date()
+    days = [today + timedelta(days=ahead) for ahead in range(_LOOK_DAYS)]
+    looked_at = [
+        at.replace(second=0, microsecond=0).astimezone(UTC)
+    ]  # clocks put back bring hours again that were on just now
+    for day in days:
+        if not rule.active_days or day.isoweekday() in rule.active_days:
+            both = (datetime.combine(day, beginning, zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+            looked_at += sorted({*both})
+    for start in looked_at:
+        for minutes in range(
+            _LONGEST_STEP_MIN + 1
+        ):  # a beginning that clocks put forward skip is when they have skipped it
+            moment = start + timedelta(minutes=minutes)
+            if moment > at and in_hours(rule, moment, zone):
+                return moment
+    return None
 
 
 def muted(rule: AlertRule, silences: Sequence[Silence], at: datetime, zone: ZoneInfo) -> Callable[[str | None], bool]:

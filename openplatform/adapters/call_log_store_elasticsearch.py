@@ -82,7 +82,7 @@ class ElasticsearchCallLogStore:
                 priority=template["priority"],
                 template=template["template"] | {"aliases": {self._prefix: {}}},
             )
-        finds = "words of the IK plugin" if analyzer == IK_ANALYZER else "Chinese by character, keywords as phrases"
+        finds = "ik-words" if analyzer == IK_ANALYZER else "characters"
         return StoreInUse(store=f"Elasticsearch {version}", analyzer=analyzer, finds=finds)
 
     async def add(self, records: Sequence[CallLog]) -> Sequence[IndexVerdict]:

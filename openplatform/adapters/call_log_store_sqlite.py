@@ -64,8 +64,7 @@ class SqliteCallLogStore:
 
     async def prepare(self) -> StoreInUse:
         await self._writer.run(create_tables, WRITE_TIMEOUT_S)
-        finds = "Chinese by character, keywords as phrases"
-        return StoreInUse(store=f"SQLite {sqlite3.sqlite_version} FTS5", analyzer="unicode61", finds=finds)
+        return StoreInUse(store=f"SQLite {sqlite3.sqlite_version} FTS5", analyzer="unicode61", finds="characters")
 
     async def add(self, records: Sequence[CallLog]) -> Sequence[IndexVerdict]:
         return await self._writer.run(lambda connection: _insert(connection, records), WRITE_TIMEOUT_S)

@@ -35,7 +35,7 @@ from openplatform.records.catalogue import (
     SystemParam,
 )
 from openplatform.records.dead_letters import DeadLetter, DeadLetterPage, DeadLetterQuery
-from openplatform.records.instances import Instance, ProcessReport
+from openplatform.records.instances import BreakerReason, Instance, ProcessReport
 from openplatform.records.limits import (
     AppUse,
     AppUses,
@@ -63,6 +63,7 @@ __all__ = [
     "AppUse",
     "AppUses",
     "BalanceState",
+    "BreakerReason",
     "BreakerRules",
     "CacheFind",
     "CallLog",

@@ -174,11 +174,13 @@ class IndexVerdict(Record, frozen=True, kw_only=True):
 
 
 class StoreInUse(Record, frozen=True, kw_only=True):
-    """What a log store says of itself. store: name and version; analyzer: of the request's content; finds: what that means."""
+    """What a log store says of itself. store: name and version; analyzer: of the request's content; finds: what that means for
+    Chinese, `characters` or `ik-words`."""
 
     store: str
     analyzer: str
     finds: str
 
     def __str__(self) -> str:
-        return f"{self.store}, requestContent analysed by {self.analyzer} ({self.finds})"
+        finds = {"characters": "Chinese by character, keywords as phrases", "ik-words": "words of the IK plugin"}
+        return f"{self.store}, requestContent analysed by {self.analyzer} ({finds.get(self.finds, self.finds)})"

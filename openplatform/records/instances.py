@@ -1,5 +1,7 @@
 """Running instances of services, as they register themselves."""
 
+from typing import Any, Literal
+
 from openplatform.records.record import Record
 
 
@@ -19,11 +21,30 @@ class Instance(Record, frozen=True, kw_only=True):
         return f"{self.host}:{self.port}"
 
 
+class BreakerReason(Record, frozen=True, kw_only=True):
+    """Why a breaker opened. cause: `calls` (of so many calls so many failed and were slow), `probe-failed`, `probes-slow` (so many
+    of so many that tried it again), "" = it never did."""
+
+    cause: Literal["", "calls", "probe-failed", "probes-slow"] = ""
+    calls: int = 0
+    failed: int = 0
+    slow: int = 0
+
+    def __str__(self) -> str:
+        words = {
+            "": "",
+            "calls": f"{self.failed} of {self.calls} calls failed, {self.slow} were slow",
+            "probe-failed": "a probe failed",
+            "probes-slow": f"{self.slow} of {self.calls} probes were slow",
+        }
+        return words[self.cause]
+
+
 class ProcessReport(Record, frozen=True, kw_only=True):
     """What a process says of itself with each beat: where calls cannot reach one process of many on a port. node: its name; figures:
-    by name, numbers, words, or words by name."""
+    by name, numbers, words, or objects by name."""
 
     node: str
     version: str
     started_at_ms: int
-    figures: dict[str, int | float | str | dict[str, str]]
+    figures: dict[str, int | float | str | dict[str, Any]]

@@ -75,5 +75,5 @@ def _matches(rule: RuleView, listing: RuleListing) -> bool:
 
 
 def _recorded(rule: dict[str, Any]) -> dict[str, Any]:
-    kept = ("create_time", "update_time", "updated_by", "deleted_at", "built_in", "in_hours")
+    kept = ("create_time", "update_time", "updated_by", "deleted_at", "built_in", "in_hours", "hours_begin")
     return {name: value for name, value in rule.items() if name not in kept}

@@ -97,7 +97,8 @@ class RuleEdit(Edit):
 
 
 class RuleView(BaseModel):
-    """built_in: the monitor's own, can be edited and switched off but not deleted; in_hours: whether it writes mails at this hour."""
+    """built_in: the monitor's own, can be edited and switched off but not deleted; in_hours: whether it writes mails at this hour;
+    hours_begin: when it does next, null while it does."""
 
     id: int
     name: str
@@ -115,6 +116,7 @@ class RuleView(BaseModel):
     active_from: str | None = None
     active_to: str | None = None
     in_hours: bool = True
+    hours_begin: datetime | None = None
     built_in: bool
     version: int
     create_time: datetime
@@ -154,7 +156,7 @@ class MailView(BaseModel):
 class AlertView(BaseModel):
     """value, peak, threshold: in the metric's unit; opened_at … closed_at: ends of windows; notified_at: null = nobody was told;
     samples: (time, value) of each window, oldest first; mails: number by state; in_hours: false = its rule
-    writes no mails at this hour, and tells of it when its hours begin."""
+    writes no mails at this hour, and tells of it when its hours begin (hours_begin; else null)."""
 
     id: int
     rule_id: int
@@ -181,6 +183,7 @@ class AlertView(BaseModel):
     ack_note: str
     silenced_until: datetime | None
     in_hours: bool = True
+    hours_begin: datetime | None = None
     samples: list[tuple[datetime, float]]
     mails: dict[str, int]
 

@@ -19,6 +19,7 @@ from admin_api.console.forms import sent_form
 from admin_api.console.frame import PageRoute
 from admin_api.console.lists import ListState, read_query
 from admin_api.console.parts import Parts
+from admin_api.health.service.overview import BreakerHealth
 from admin_api.outbox.desk import AtDesk
 from admin_api.security.permissions import needs
 from admin_api.security.problems import Problem
@@ -45,7 +46,7 @@ def mapping_pages(parts: Parts) -> APIRouter:
         async with parts.database.read() as connection:
             rows, total = await list_mappings(connection, listing)
         calls: dict[str, int] | None = None
-        breakers: tuple[int, dict[str, list[str]]] | None = None
+        breakers: tuple[int, dict[str, list[BreakerHealth]]] | None = None
         with suppress(PlatformUnavailable):  # the list is of use without
             calls = dict(await parts.ranking.top(now().date(), _RANKED))
             breakers = await parts.health.breakers()

@@ -31,9 +31,9 @@ COLUMNS = {
     "error_rate": N_("Error rate"),
     "limited": N_("Limited"),
     "mean_ms": N_("Mean ms"),
-    "p50_ms": "p50",
-    "p95_ms": "p95",
-    "p99_ms": "p99",
+    "p50_ms": "p50 ms",
+    "p95_ms": "p95 ms",
+    "p99_ms": "p99 ms",
     "max_ms": N_("Most ms"),
     "mean_service_ms": N_("Service ms"),
 }

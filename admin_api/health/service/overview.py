@@ -22,7 +22,7 @@ GATEWAY = "gateway"
 ASK_S = 3.0
 _UNSAID: dict[str, Any] = {
     "config_version": 0, "clock_skew_s": 0.0, "log_spool_bytes": 0, "log_spool_entries": 0, "log_dropped": 0, "log_trouble": "",
-    "breakers": {}, "default_minute_limit": None,
+    "log_trouble_code": "", "breakers": {}, "default_minute_limit": None,
 }  # fmt: skip
 
 
@@ -45,10 +45,22 @@ class ServiceHealth(View):
     error: str
 
 
+class BreakerHealth(View):
+    """A breaker that holds calls back. state: open, half-open; cause: `calls` (of so many calls so many failed and were slow),
+    `probe-failed`, `probes-slow` (so many of so many that tried it again were slow), "" = an older version that does not say."""
+
+    state: str
+    cause: str = ""
+    calls: int = 0
+    failed: int = 0
+    slow: int = 0
+
+
 class GatewayHealth(View):
-    """A gateway process, as it said of itself within the last 15 s. in_force: it works with the newest configuration; breakers:
-    those that hold calls back, `api open.order.get` or `service order-service` → state and reason; default_minute_limit: calls in
-    any 60 s of apps without a minute limit of their own, 0 = no limit, null = an older version that does not say."""
+    """A gateway process, as it said of itself within the last 15 s. in_force: it works with the newest configuration; log_trouble:
+    why call logs wait in memory, in the system's words, "" = they do not; log_trouble_code: the errno's name, such as ENOSPC;
+    breakers: those that hold calls back, `api open.order.get` or `service order-service`; default_minute_limit: calls in any 60 s of
+    apps without a minute limit of their own, 0 = no limit, null = an older version that does not say."""
 
     node: str
     version: str
@@ -60,7 +72,8 @@ class GatewayHealth(View):
     log_spool_entries: int
     log_dropped: int
     log_trouble: str
-    breakers: dict[str, str]
+    log_trouble_code: str
+    breakers: dict[str, BreakerHealth]
     default_minute_limit: int | None
 
 
@@ -151,11 +164,11 @@ class Health:
         needed, error = await self._told(lambda: self._catalogue.version_of(kind, key))
         return await self._processes(None if waits else needed, error)
 
-    async def breakers(self) -> tuple[int, dict[str, list[str]]]:
+    async def breakers(self) -> tuple[int, dict[str, list[BreakerHealth]]]:
         """How many gateway processes there are, and `api open.order.get` or `service order-service` → what each of those that hold
         its calls back says. Raises PlatformUnavailable."""
         reports = await self._directory.reports(GATEWAY)
-        said: dict[str, list[str]] = {}
+        said: dict[str, list[BreakerHealth]] = {}
         for report in reports:
             for name, why in _process(report, 0).breakers.items():
                 said.setdefault(name, []).append(why)
@@ -225,11 +238,15 @@ def _instance(seen: Readiness) -> InstanceHealth:
 
 
 def _process(report: ProcessReport, newest: int | None) -> GatewayHealth:
-    said: dict[str, Any] = _UNSAID | report.figures  # a process of an older version says less
+    said: dict[str, Any] = _UNSAID | report.figures  # a process of an older version says less, and breakers in words
+    breakers = {
+        name: {"state": why.partition(":")[0]} if isinstance(why, str) else why
+        for name, why in said["breakers"].items()
+    }
     return GatewayHealth(
         node=report.node,
         version=report.version,
         started_at_ms=report.started_at_ms,
         in_force=newest is not None and said["config_version"] >= newest,
-        **said,
+        **said | {"breakers": breakers},
     )

@@ -1,11 +1,13 @@
 """Alert rules, alerts, silences and mails over the admin API, in front of a real monitor."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -107,6 +109,21 @@ async def test_rules_are_listed_and_filtered(operator: Caller) -> None:
         assert [rule["name"] for rule in (await operator.shown("/alert-rules", **params))["items"]] == names, params
     assert (await operator.shown(f"/alert-rules/{made['id']}"))["built_in"] is False
     assert refusal(await operator.delete("/alert-rules/1?version=1")) == (409, "built-in")
+
+
+async def test_pages_say_when_hours_begin_in_the_readers_zone(operator: Caller) -> None:
+    """Of a rule outside its hours the list, the rule's page and its alert name the moment, in both languages."""
+    assert (await operator.patch("/me/preferences", {"time_zone": "America/New_York"})).status_code == 200
+    day = (datetime.now(ZONE) + timedelta(days=3)).replace(hour=9, minute=30, second=0, microsecond=0)
+    hours = {"active_days": [day.isoweekday()], "active_from": "09:30", "active_to": "18:00"}
+    made = (await operator.patch("/alert-rules/1", {"version": 1, **hours})).json()
+    assert made["in_hours"] is False and datetime.fromisoformat(made["hours_begin"]) == day
+    begin = day.astimezone(ZoneInfo("America/New_York"))
+    for language, before, behind in (("en", "begins ", ""), ("zh-CN", "", " 开始")):
+        for path in ("/alerts/rules", "/alerts/rules/1", "/alerts/1"):
+            answer = await operator.http.get(path, headers={"Accept-Language": language})
+            text = " ".join(re.sub("<[^>]*>", "", answer.text).split())
+            assert f"{before}{begin:%Y-%m-%d %H:%M:%S} {begin.isoformat()[-6:]}{behind}" in text, (path, text)
 
 
 async def test_a_request_that_comes_twice_makes_one_rule(operator: Caller) -> None:

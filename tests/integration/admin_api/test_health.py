@@ -1,5 +1,6 @@
 """/health: what is down is part of the answer; gateways say of themselves which configuration they work with."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ async def test_everything_is_seen_at_once(world: World, tmp_path: Path) -> None:
             await directory.report("gateway", report(node, config_version=0))
             figures = {
                 "config_version": version,
-                "breakers": {"api open.a": "open: slow"},
+                "breakers": {"api open.a": {"state": "open", "cause": "probes-slow", "calls": 3, "slow": 2}},
                 "log_spool_bytes": 5,
                 "log_trouble": "",
                 "clock_skew_s": 0.5,
@@ -49,10 +50,15 @@ async def test_everything_is_seen_at_once(world: World, tmp_path: Path) -> None:
             viewer = await opened.operator("sys:health:view")
             seen = await viewer.shown("/health")
     (indexer,) = next(each for each in seen["services"] if each["service_id"] == "log-indexer")["instances"]
-    assert indexer["ready"] and indexer["checks"]["queue"] == "ok" and "not reached yet" in indexer["facts"]["store"]
+    assert (
+        indexer["ready"]
+        and indexer["checks"]["queue"] == "ok"
+        and indexer["facts"] == {"store": "", "analyzer": "", "finds": ""}
+    )
     gateways = {each["node"]: each for each in seen["gateways"]["processes"]}
     assert {node: each["in_force"] for node, each in gateways.items()} == {"gw-1": True, "gw-2": False}
-    assert gateways["gw-1"]["breakers"] == {"api open.a": "open: slow"}
+    held = {"state": "open", "cause": "probes-slow", "calls": 3, "failed": 0, "slow": 2}
+    assert gateways["gw-1"]["breakers"] == {"api open.a": held}
     assert gateways["gw-1"]["log_spool_bytes"] == 5 and gateways["gw-1"]["clock_skew_s"] == 0.5
     assert gateways["gw-1"]["default_minute_limit"] == 600
     assert (seen["gateways"]["in_force"], seen["gateways"]["config_version"]) == (1, newest)
@@ -74,7 +80,15 @@ async def test_pages_tell_how_far_a_change_has_come_and_which_breakers_are_open(
 
     async with open_redis(world.settings.redis_url, world._embedded) as redis:
         one, two = RedisServiceDirectory(redis, world.clock), RedisServiceDirectory(redis, world.clock)
-        why = {f"api {mapping['gateway_api_name']}": "open: 20 of 20 calls failed, 0 were slow"}
+        why = {
+            f"api {mapping['gateway_api_name']}": {
+                "state": "open",
+                "cause": "calls",
+                "calls": 20,
+                "failed": 20,
+                "slow": 0,
+            }
+        }
         await one.report("gateway", report("gw-1", config_version=newest, breakers=why))
         await two.report("gateway", report("gw-2", config_version=newest - 1))
         lagging, reached = (
@@ -89,6 +103,33 @@ async def test_pages_tell_how_far_a_change_has_come_and_which_breakers_are_open(
     assert "In force in 2 of 2 gateways" in caught_up
     assert listed.count("open in 1 of 2") == 1 and "20 of 20 calls failed" in listed
     assert "Mean times cannot be shown now" in await page("/mappings/means")  # no log_indexer runs here
+
+
+async def test_what_gateways_report_is_told_in_the_readers_language(world: World) -> None:
+    """Breakers with their reason, also those of an older version, and a spool that cannot be written."""
+    viewer = await world.operator("sys:health:view")
+    breakers = {
+        "api open.a": {"state": "open", "cause": "calls", "calls": 1200, "failed": 30, "slow": 1100},
+        "service s": {"state": "half-open", "cause": "probe-failed", "calls": 0, "failed": 0, "slow": 0},
+        "api open.b": {"state": "open", "cause": "probes-slow", "calls": 3, "failed": 0, "slow": 2},
+    }
+
+    async def page(language: str) -> str:
+        answer = await viewer.http.get("/sys/health/now", headers={"Accept-Language": language})
+        return " ".join(re.sub("<[^>]*>", " ", answer.text).split())
+
+    async with open_redis(world.settings.redis_url, world._embedded) as redis:
+        directory = RedisServiceDirectory(redis, world.clock)
+        trouble = {"log_trouble": "No space left on device", "log_trouble_code": "ENOSPC"}
+        await directory.report("gateway", report("gw-1", breakers=breakers, **trouble))
+        chinese, english = await page("zh-CN"), await page("en")
+        await directory.report("gateway", report("gw-1", breakers={"api open.a": "open: 1 of 1 calls failed"}))
+        older = await page("zh-CN")
+    assert "API open.a 已熔断：1,200 次调用中 30 次失败，1,100 次过慢" in chinese
+    assert "服务 s 试探恢复中：最近一次试探失败" in chinese and "API open.b 已熔断：3 次试探中 2 次过慢" in chinese
+    assert "磁盘已满" in chinese and "No space" not in chinese
+    assert "API open.a open: 30 of 1,200 calls failed, 1,100 were slow" in english and "disk full" in english
+    assert "API open.a 已熔断" in older and "calls failed" not in older
 
 
 async def test_limits_name_the_default_that_gateways_work_with(world: World) -> None:

@@ -1,7 +1,7 @@
 """What operators do through admin_api: rules, test mails, alerts, silences, mails; over HTTP as admin_api calls it."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -100,11 +100,14 @@ async def test_a_rules_hours_are_set_changed_and_taken_away(http: httpx.AsyncCli
     path = f"/rules/{made['id']}"
     assert await asked(http, path, **BY, version=2, active_to=None) == (400, "isv.invalid-parameter:active_to")
     _, free = await asked(http, path, **BY, version=2, active_days=[], active_from=None, active_to=None)
-    assert (free["active_days"], free["active_from"], free["active_to"], free["in_hours"]) == ([], None, None, True)
-    other_day = (now + timedelta(days=3)).isoweekday()
-    assert (await asked(http, "/rules/1", **BY, version=1, active_days=[other_day]))[1]["in_hours"] is False
+    assert (free["active_days"], free["active_from"], free["active_to"]) == ([], None, None)
+    assert (free["in_hours"], free["hours_begin"]) == (True, None)
+    other_day = now + timedelta(days=3)
+    _, off = await asked(http, "/rules/1", **BY, version=1, active_days=[other_day.isoweekday()])
+    begin = datetime.combine(other_day.date(), time(0), ZONE).isoformat(timespec="seconds")
+    assert (off["in_hours"], off["hours_begin"]) == (False, begin)
     [alert] = (await asked(http, "/alerts?state=open"))[1]["alerts"]
-    assert (alert["state"], alert["in_hours"]) == ("alerting", False)
+    assert (alert["state"], alert["in_hours"], alert["hours_begin"]) == ("alerting", False, begin)
 
 
 async def test_the_monitors_own_rules_are_edited_and_never_deleted(http: httpx.AsyncClient) -> None:

@@ -138,7 +138,8 @@ def test_a_guard_survives_changes_of_its_route() -> None:
         fails(guard)
     changed = route(description="new", max_concurrency=1, breaker=BreakerRules(open_s=1.0))
     assert guards.of(changed) is guard
-    assert guards.not_closed() == {"api open.a.get": "open: 20 of 20 calls failed, 0 were slow"}
+    held = {"state": "open", "cause": "calls", "calls": 20, "failed": 20, "slow": 0}
+    assert guards.not_closed() == {"api open.a.get": held}
     assert (guard.api.limit, guard.api.in_flight, guard.api.breaker.rules.open_s) == (1, 1, 1.0)
     guards.of(route())
     assert (guard.api.limit, guard.api.breaker.rules.open_s) == (256, 5.0)

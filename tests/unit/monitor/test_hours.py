@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitor.repository.silences import Silence
-from monitor.service.hours import in_hours, muted
+from monitor.service.hours import begin_next, in_hours, muted
 from tests.unit.monitor.samples import NOON, rule
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
@@ -47,6 +47,32 @@ def test_days_and_hours(days: tuple[int, ...], span: str, moment: str, expected:
     begins, _, ends = span.partition("-")
     limited = rule(active_days=days, active_from=begins or None, active_to=ends or None)
     assert in_hours(limited, at(moment), SHANGHAI) is expected
+
+
+@pytest.mark.parametrize(
+    ("days", "span", "zone", "moment", "expected"),
+    [
+        (WEEK, "09:00-18:00", SHANGHAI, "2026-11-27 18:00+08:00", "2026-11-30 09:00+08:00"),
+        (WEEK, "09:00-18:00", SHANGHAI, "2026-11-30 08:59:59.5+08:00", "2026-11-30 09:00+08:00"),
+        (WEEK, "09:00-18:00", SHANGHAI, "2026-11-30 01:30+00:00", None),
+        ((), "22:00-06:00", SHANGHAI, "2026-11-30 06:00+08:00", "2026-11-30 22:00+08:00"),
+        ((5,), "22:00-06:00", SHANGHAI, "2026-11-27 05:00+08:00", "2026-11-27 22:00+08:00"),
+        ((3,), "", SHANGHAI, "2026-11-26 00:00+08:00", "2026-12-02 00:00+08:00"),
+        ((), "", SHANGHAI, "2026-11-26 00:00+08:00", None),
+        ((), "09:00-10:00", BERLIN, "2026-10-24 12:00+02:00", "2026-10-25 09:00+01:00"),
+        ((), "02:30-04:00", BERLIN, "2026-03-29 00:00+01:00", "2026-03-29 03:00+02:00"),
+        ((7,), "02:10-02:20", BERLIN, "2026-03-29 00:00+01:00", "2026-04-05 02:10+02:00"),
+        ((), "01:00-02:30", BERLIN, "2026-10-25 02:40+02:00", "2026-10-25 02:00+01:00"),
+        ((), "02:10-02:20", BERLIN, "2026-10-25 02:30+02:00", "2026-10-25 02:10+01:00"),
+    ],
+)
+def test_when_hours_begin_next(
+    days: tuple[int, ...], span: str, zone: ZoneInfo, moment: str, expected: str | None
+) -> None:
+    """To the minute, over days off and changes of the clocks; nothing while they are on, or for a rule without hours."""
+    begins, _, ends = span.partition("-")
+    limited = rule(active_days=days, active_from=begins or None, active_to=ends or None)
+    assert begin_next(limited, at(moment), zone) == (expected and at(expected))
 
 
 def test_summer_time_moves_the_hours_with_the_clocks_on_the_wall() -> None:

@@ -7,7 +7,7 @@ import pytest
 from pybreaker import CircuitBreaker, CircuitBreakerListener, CircuitBreakerState
 
 from openplatform.breaker import REFUSED, Breaker
-from openplatform.records import BreakerRules
+from openplatform.records import BreakerReason, BreakerRules
 
 RULES = BreakerRules(slow_ms=1000)
 
@@ -77,7 +77,8 @@ def test_slow_calls_open_it() -> None:
         for each in (breaker, unhurried):
             each.succeeded(each.enter(1.0), 1.0, 1.001 if number % 5 else 1.0)
     assert (breaker.state, unhurried.state) == ("open", "closed")
-    assert breaker.reason == "0 of 20 calls failed, 16 were slow"
+    assert breaker.reason == BreakerReason(cause="calls", calls=20, slow=16)
+    assert str(breaker.reason) == "0 of 20 calls failed, 16 were slow"
 
 
 def test_open_it_refuses_for_its_pause_and_jitters_it() -> None:

@@ -12,8 +12,8 @@
     const digits = about.digits ?? 0;
     const format = (value) => (value == null ? "—" : Number(value).toLocaleString("en", { maximumFractionDigits: digits })) + (about.unit ? ` ${about.unit}` : "");
     const names = { type: "category", data: about.categories, inverse: Boolean(about.horizontal), axisTick: { show: false }, axisLine: { lineStyle: { color: line } },
-      axisLabel: { color: text, hideOverlap: !about.horizontal, width: about.horizontal ? Math.min(220, element.clientWidth * 0.45) : undefined, overflow: "truncate" } };
-    const values = { type: "value", minInterval: digits ? undefined : 1, splitLine: { lineStyle: { color: line } }, axisLabel: { color: text, hideOverlap: true } };
+      axisLabel: { color: text, hideOverlap: !about.horizontal, width: about.horizontal ? Math.min(220, element.clientWidth * 0.4) : undefined, overflow: "truncate" } };
+    const values = { type: "value", minInterval: digits ? undefined : 1, splitNumber: about.horizontal && element.clientWidth < 500 ? 2 : 5, splitLine: { lineStyle: { color: line } }, axisLabel: { color: text, hideOverlap: true } };
     return {
       animation: false,
       textStyle: { fontFamily: css("--tblr-font-sans-serif") || "sans-serif" },

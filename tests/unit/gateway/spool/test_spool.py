@@ -168,12 +168,12 @@ async def test_a_disk_that_is_full_costs_nothing_while_memory_lasts(
         monkeypatch.setattr("gateway.spool.segment.os.write", write)
         for n in range(10, 200, 10):
             offer(spool, *range(n, n + 10))
-        assert spool.trouble == "No space left on device"
+        assert (spool.trouble, spool.trouble_code) == ("No space left on device", "ENOSPC")
         assert caplog.text.count("cannot be written") == 1
         assert spool.waiting + spool.dropped["buffer_full"] == 200
         is_full = False
         offer(spool, 200)
-        assert spool.trouble == ""
+        assert (spool.trouble, spool.trouble_code) == ("", "")
         broker.is_down = False
         await until(lambda: not spool.waiting)
     assert len(broker.got) == len(set(broker.got)) == 201 - spool.dropped["buffer_full"]
