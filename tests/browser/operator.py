@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import httpx
 from playwright.sync_api import Browser, Error, Page, Request, Response, expect
@@ -28,6 +28,13 @@ SHOWN = {
 """Those in docs/: packed well. All others are packed quickly, a third larger in a third of the time: there are hundreds."""
 TALLEST_PX = 2400
 """A picture ends there: what comes below are more rows of the same table."""
+
+_IN_THEME = """theme => new Promise((done, refuse) => {
+  const latest = performance.now() + 20_000;
+  const look = () => document.documentElement.dataset.bsTheme === theme ? done()
+    : performance.now() > latest ? refuse(new Error("the page does not follow the system's theme")) : requestAnimationFrame(look);
+  look();
+})"""
 
 _numbers = itertools.count(1)
 
@@ -192,6 +199,11 @@ class Reader:
         )
         if height > seen["height"] and not is_dialog:
             self.page.set_viewport_size({"width": seen["width"], "height": min(height, tallest_px)})
+
+    def follow(self, theme: Literal["dark", "light"]) -> None:
+        """The system's theme changes, and the page's with it. One round trip: wait_for_function makes several, and there are hundreds."""
+        self.page.emulate_media(color_scheme=theme)
+        self.page.evaluate(_IN_THEME, theme)
 
     def take(self, name: str) -> None:
         """Keeps a picture of what the window shows."""

@@ -1,6 +1,8 @@
 """What every screen keeps: no findings of axe-core, no foreign words, nothing that overflows, in both themes and languages."""
 
 import re
+from contextlib import suppress
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, TimeoutError
@@ -10,6 +12,8 @@ from tests.browser.screens import SCREENS, Screen
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NARROW, WIDE = 390, 1360
+THEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+_OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
 # What operators typed (data-content) stays as it is in both languages, as does each language's own name.
 _TEXT_OF_FRAME = """() => [...document.querySelectorAll(`
   h1, h2, h3, th, label, button, summary, legend, .side li, .nav-link, .breadcrumb-item,
@@ -50,15 +54,14 @@ def look_at(reader: Reader, name: str, language: str) -> list[str]:
         wrong += [f"{name}: {text[:60]}" for text in page.evaluate(_TEXT_OF_FRAME) if CHINESE.search(text)]
     for width in (NARROW, WIDE):  # at last wide, as the next page is opened
         page.set_viewport_size({"width": width, "height": 900})
-        try:  # charts follow the window a moment later
-            page.wait_for_function("() => document.documentElement.scrollWidth - innerWidth <= 1", timeout=5000)
-        except TimeoutError:
-            overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        with suppress(TimeoutError):
+            if page.evaluate(_OVERFLOW) > 1:  # charts follow the window a moment later
+                page.wait_for_function(f"() => {_OVERFLOW} <= 1", timeout=5000)
+        if (overflow := page.evaluate(_OVERFLOW)) > 1:
             wrong.append(f"{name} {width}: {overflow} px wider than the window")
         reader.show_all()
-        for theme in ("dark", "light"):
-            page.emulate_media(color_scheme=theme)
-            page.wait_for_function("theme => document.documentElement.dataset.bsTheme === theme", arg=theme)
+        for theme in THEMES:
+            reader.follow(theme)
             reader.take(name)
             if language == "zh-CN" and width == WIDE:  # colours and structure: the same in both languages
                 wrong += [f"{theme} {finding}" for finding in reader.axe(colours_only=theme == "light")]
