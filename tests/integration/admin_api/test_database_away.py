@@ -10,13 +10,16 @@ import httpx
 import pytest
 
 from admin_api.security.last_known import KNOWN_FOR
+from admin_api.security.permissions import PUBLIC, SIGNED_IN
 from admin_api.security.sessions import hash_of
 from admin_api.settings import AdminSettings
+from admin_api.tables.access import admin_audit_log
 from log_indexer.app import create_app as create_indexer
 from log_indexer.app import open_resources as open_indexer
 from openplatform.adapters.embedded import Embedded
 from openplatform.sql import upgrade
 from tests.admin_world import PASSWORD, Caller, World, eventually, open_world, refusal
+from tests.architecture.test_admin_routes import filled, operations_of
 from tests.integration.admin_api.indexing import asking, indexer_settings
 from tests.integration.admin_api.test_analytics import LAST_HOUR, call_log
 from tests.servers import MariaDB
@@ -137,6 +140,34 @@ async def test_who_was_here_a_moment_ago_reads_on(away: Away) -> None:
     await eventually(back, within_s=10)
     page = await browser.get("/customers", headers=PAGE)
     assert (page.status_code, "read-only" in page.text, "lost" in page.text) == (200, False, False)
+
+
+async def test_every_route_keeps_its_permission_and_no_change_gets_through(away: Away) -> None:
+    """All routes × administrator and read-only role: what only reads is allowed as at the database's last word, all else is 503."""
+    world = away.world
+    callers = [await world.operator_of_role(role_id) for role_id in (1, 3)]
+    for caller, _ in callers:
+        assert (await caller.get("/me")).status_code == 200
+    audited = await world.rows(admin_audit_log)
+    await asyncio.to_thread(away.server.kill)
+    for caller, held in callers:
+        for operation in operations_of(world):
+            if operation.perms == PUBLIC:
+                continue
+            answer = await caller.http.request(operation.method, filled(operation), json={"version": 1})
+            if operation.method != "GET":
+                assert answer.status_code == 503, operation
+            elif operation.perms != SIGNED_IN and not held.allows(operation.perms):
+                assert answer.status_code == 403, operation
+            else:
+                assert answer.status_code in (200, 404, 422, 503), (operation, answer.text)
+    await asyncio.to_thread(away.server.start)
+
+    async def back() -> bool:
+        return (await callers[0][0].get("/apps")).status_code == 200
+
+    await eventually(back, within_s=10)
+    assert await world.rows(admin_audit_log) == audited
 
 
 async def test_back_again_the_database_decides(away: Away) -> None:
