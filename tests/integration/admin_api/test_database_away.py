@@ -74,6 +74,8 @@ async def test_who_was_here_a_moment_ago_reads_on(away: Away) -> None:
     for seen in (await token.get("/apps"), await browser.get("/rank"), await limited.get("/rank")):
         assert seen.status_code == 200
     csrf = (await browser.get("/api/v1/me")).json()["csrf_token"]
+    assert (await limited.patch("/me/preferences", {"language": "en"})).status_code == 200
+    assert "Today" in (await limited.http.get("/rank", headers=PAGE)).text
     never_seen = await world.administrator()
     await asyncio.to_thread(server.kill)
 
@@ -119,6 +121,8 @@ async def test_who_was_here_a_moment_ago_reads_on(away: Away) -> None:
     sent = {"data": {"username": "lost"}, "headers": PART | {"X-CSRF-Token": csrf}}
     form = await browser.post("/customers/new", **sent)  # type: ignore[arg-type]
     assert (form.status_code, form.headers["hx-retarget"], AWAY in form.text) == (503, "#notice", True)
+    own_language = await limited.http.post("/me", data={"language": "en"}, headers=PART)
+    assert own_language.status_code == 503 and "the database does not answer" in own_language.text
     assert (await token.get("/rank")).status_code == 200  # a sign-out that was refused has signed nobody out
 
     assert refusal(await never_seen.get("/rank")) == (503, "platform-unavailable")
