@@ -235,8 +235,6 @@
   if (later) { sessionStorage.removeItem("toast"); toast(later); }
   rowsIn();
   dialogsIn(document);
-  const tab = one(".tabs .active"); // a narrow screen does not show all of them
-  if (tab) tab.closest(".tabs").scrollLeft = tab.offsetLeft - 16;
   all("[data-must-be]").forEach(fits);
   if (!navigator.onLine) offline(true);
 })();
