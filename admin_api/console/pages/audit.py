@@ -70,4 +70,4 @@ def with_differences(row: Row) -> Row:
 
 
 def _plain(value: object) -> object:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict | bool) else value

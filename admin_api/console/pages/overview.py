@@ -1,5 +1,6 @@
 """/: how the platform does: calls of the last minutes or of today, errors, and whether all its parts are well."""
 
+from asyncio import gather
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,13 +10,13 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from admin_api.analytics.service.conditions import StatsSearch
+from admin_api.analytics.service.conditions import LogConditions, StatsSearch
 from admin_api.console.catalogues import N_
 from admin_api.console.frame import PageRoute
 from admin_api.console.parts import Parts
 from admin_api.console.views import View
 from admin_api.security.permissions import needs
-from openplatform.records import CallStats
+from openplatform.records import CallStats, Histogram
 
 WINDOWS = {"15m": N_("Last 15 minutes"), "1h": N_("Last hour"), "today": N_("Since midnight")}
 _TOP = 5
@@ -48,14 +49,17 @@ def overview_pages(parts: Parts) -> APIRouter:
         view, now = await console.views.of(request), parts.changes.now()
         begins = _beginning(window, now, zone)
         asked = {"from_": begins, "to": now + timedelta(seconds=5)}
-        over_time = (await parts.analytics.stats(StatsSearch(**asked, by="time"))).stats
-        codes = (await parts.analytics.stats(StatsSearch(**asked, by="error"))).stats
+        over_time, codes, histogram = await gather(
+            parts.analytics.stats(StatsSearch(**asked, by="time")),
+            parts.analytics.stats(StatsSearch(**asked, by="error")),
+            parts.analytics.histogram(LogConditions(**asked)),
+        )
         return await console.page(
             request,
             "overview/calls.html",
-            figures=figures_of(over_time),
-            chart=_course(over_time, view, zone),
-            errors=[row for row in codes if row.key != "0"][:_TOP],
+            figures=figures_of(over_time.stats),
+            chart=_course(histogram, view, zone),
+            errors=[row for row in codes.stats if row.key != "0"][:_TOP],
             begins=begins,
         )
 
@@ -86,13 +90,14 @@ def _beginning(window: str, now: datetime, zone: ZoneInfo) -> datetime:
     return now - timedelta(minutes=60 if window == "1h" else 15)
 
 
-def _course(intervals: Sequence[CallStats], view: View, zone: ZoneInfo) -> dict[str, Any]:
-    names = [datetime.fromtimestamp(int(row.key) / 1000, zone).strftime("%H:%M:%S") for row in intervals]
-    answered = [row.calls - row.errors for row in intervals]
+def _course(histogram: Histogram, view: View, zone: ZoneInfo) -> dict[str, Any]:
+    intervals = histogram.buckets
+    names = [datetime.fromtimestamp(each.start_ms / 1000, zone).strftime("%H:%M:%S") for each in intervals]
+    answered = [each.calls - each.errors for each in intervals]
     return {
         "kind": "bar", "categories": names, "axis": view.say(N_("Time")),
         "series": [
             {"name": view.say(N_("Answered")), "data": answered, "tone": "blue", "stack": "calls"},
-            {"name": view.say(N_("Errors")), "data": [row.errors for row in intervals], "tone": "red", "stack": "calls"},
+            {"name": view.say(N_("Errors")), "data": [each.errors for each in intervals], "tone": "red", "stack": "calls"},
         ],
     }  # fmt: skip

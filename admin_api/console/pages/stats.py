@@ -1,6 +1,6 @@
 """/stats: figures of calls by API, app, merchant, error code, and over time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -78,13 +78,15 @@ def stats_pages(parts: Parts) -> APIRouter:
             asked = filters.asked
             table = await analytics.stats(asked)
             over_time = table if asked.by == "time" else await analytics.stats(asked.model_copy(update={"by": "time"}))
+            intervals = (await analytics.histogram(asked)).buckets
         except Problem as problem:
             return await console.page(
                 request, "stats/outage.html", status=problem.status, problem=problem, filters=filters
             )
         names = await analytics.app_names_if_known([row.key for row in table.stats]) if asked.by == "app" else {}
-        labels = [_label(row.key, asked.by, names, zone, over_time.stats) for row in table.stats]
-        charts = _course(over_time.stats, view, zone)
+        moment = _moments(asked, zone)
+        labels = [moment(int(row.key)) if asked.by == "time" else names.get(row.key, row.key) for row in table.stats]
+        charts = _course(over_time.stats, [(each.start_ms, moment(each.start_ms)) for each in intervals], view)
         if asked.by != "time":
             charts.insert(0, _ranking(table.stats[:_CHARTED], labels, asked.sort.removeprefix("-"), view))
         rows = list(zip(table.stats, labels, strict=True))
@@ -96,16 +98,10 @@ def stats_pages(parts: Parts) -> APIRouter:
     return router
 
 
-def _label(key: str, by: str, names: dict[str, str], zone: ZoneInfo, course: Sequence[CallStats]) -> str:
-    if by == "time":
-        return _time(key, zone, course)
-    return names.get(key, key) if by == "app" else key
-
-
-def _time(key: str, zone: ZoneInfo, course: Sequence[CallStats]) -> str:
-    spans_days = len(course) > 1 and int(course[-1].key) - int(course[0].key) > _DAY_MS // 2
-    moment = datetime.fromtimestamp(int(key) / 1000, zone)
-    return moment.strftime("%m-%d %H:%M" if spans_days else "%H:%M:%S")
+def _moments(asked: StatsSearch, zone: ZoneInfo) -> Callable[[int], str]:
+    """How the beginning of an interval, in epoch ms, is written."""
+    form = "%m-%d %H:%M" if asked.to_ms - asked.from_ms > _DAY_MS // 2 else "%H:%M:%S"
+    return lambda start_ms: datetime.fromtimestamp(start_ms / 1000, zone).strftime(form)
 
 
 def _ranking(rows: Sequence[CallStats], labels: Sequence[str], column: str, view: View) -> dict[str, Any]:
@@ -121,20 +117,19 @@ def _ranking(rows: Sequence[CallStats], labels: Sequence[str], column: str, view
     }  # fmt: skip
 
 
-def _course(rows: Sequence[CallStats], view: View, zone: ZoneInfo) -> list[dict[str, Any]]:
-    """Calls and errors over time, and how long calls took."""
-    about = {
-        "kind": "line",
-        "axis": view.say(DIMENSIONS["time"]),
-        "categories": [_time(row.key, zone, rows) for row in rows],
-    }
+def _course(rows: Sequence[CallStats], intervals: Sequence[tuple[int, str]], view: View) -> list[dict[str, Any]]:
+    """Calls and errors over time, and how long calls took. intervals: all of the window, (beginning in epoch ms, its label): those
+    without calls have no row."""
+    row_of = {int(row.key): row for row in rows}
+    shown = [row_of.get(start_ms) for start_ms, _ in intervals]
+    about = {"kind": "line", "axis": view.say(DIMENSIONS["time"]), "categories": [label for _, label in intervals]}
     calls = [
-        {"name": view.say(_CALLS), "data": [row.calls for row in rows], "tone": "blue"},
-        {"name": view.say(_ERRORS), "data": [row.errors for row in rows], "tone": "red"},
+        {"name": view.say(_CALLS), "data": [row.calls if row else 0 for row in shown], "tone": "blue"},
+        {"name": view.say(_ERRORS), "data": [row.errors if row else 0 for row in shown], "tone": "red"},
     ]
     times = [
-        {"name": view.say(_MEAN), "data": [round(row.mean_ms, 1) for row in rows], "tone": "orange"},
-        {"name": "p95", "data": [round(row.p95_ms, 1) for row in rows], "tone": "purple"},
+        {"name": view.say(_MEAN), "data": [round(row.mean_ms, 1) if row else None for row in shown], "tone": "orange"},
+        {"name": "p95", "data": [round(row.p95_ms, 1) if row else None for row in shown], "tone": "purple"},
     ]
     return [
         about | {"title": view.say(N_("Calls over time")), "series": calls},

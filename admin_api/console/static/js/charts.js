@@ -23,7 +23,7 @@
       xAxis: about.horizontal ? values : names,
       yAxis: about.horizontal ? names : values,
       series: about.series.map((one, at) => ({
-        name: one.name, type: about.kind, data: one.data, stack: one.stack, showSymbol: false, barMaxWidth: 28,
+        name: one.name, type: about.kind, data: one.data, stack: one.stack, showSymbol: false, connectNulls: true, barMaxWidth: 28,
         color: TONES[one.tone ?? ORDER[at % ORDER.length]], lineStyle: { width: 2 }, emphasis: { focus: "none" },
       })),
     };
