@@ -24,11 +24,11 @@ def preference_pages(parts: Parts) -> APIRouter:
         parts.guard.refuse_foreign_site(request)
         sent = await sent_form(request)
         answer = RedirectResponse(local_path(str(sent.get("back", ""))) or "/", 303)
-        operator = await parts.sessions.find(
-            parts.guard.session_id_of(request)[0],
-            remote_ip=remote_ip_of(request),
-            request_id=request.state.request_id,
-        )
+        operator = None
+        if session_id := parts.guard.session_id_of(request)[0]:
+            operator = await parts.sessions.find(
+                session_id, remote_ip=remote_ip_of(request), request_id=request.state.request_id
+            )
         for name, (cookie, allowed) in _COOKIES.items():
             value = str(sent.get(name, "?"))
             if value in allowed:

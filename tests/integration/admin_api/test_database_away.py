@@ -103,7 +103,7 @@ async def test_who_was_here_a_moment_ago_reads_on(away: Away) -> None:
     ):
         part = await browser.get(path, headers=PART)
         assert part.status_code == 200 and AWAY not in part.text.replace("data-content>数据库没有响应", ""), path
-    assert "数据库没有响应</div>" in (await browser.get("/sys/health/now", headers=PART)).text
+    assert ">数据库没有响应</small>" in (await browser.get("/sys/health/now", headers=PART)).text
     by_name = await browser.get("/logs/found?app=x", headers=PART)
     assert by_name.status_code == 503 and AWAY in by_name.text and 'href="/logs?range=1h&amp;app=x"' in by_name.text
     listed = await browser.get("/apps?q=a", headers=PAGE)
