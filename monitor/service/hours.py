@@ -34,17 +34,15 @@ def begin_next(rule: AlertRule, at: datetime, zone: ZoneInfo) -> datetime | None
     beginning = time.fromisoformat(rule.active_from or "00:00")
     today = at.astimezone(zone).date()
     days = [today + timedelta(days=ahead) for ahead in range(_LOOK_DAYS)]
-    looked_at = [
-        at.replace(second=0, microsecond=0).astimezone(UTC)
-    ]  # clocks put back bring hours again that were on just now
+    # From now on: clocks put back bring hours again that were on just now.
+    starts = [at.replace(second=0, microsecond=0).astimezone(UTC)]
     for day in days:
         if not rule.active_days or day.isoweekday() in rule.active_days:
             both = (datetime.combine(day, beginning, zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1))
-            looked_at += sorted({*both})
-    for start in looked_at:
-        for minutes in range(
-            _LONGEST_STEP_MIN + 1
-        ):  # a beginning that clocks put forward skip is when they have skipped it
+            starts += sorted({*both})
+    for start in starts:
+        # A beginning that clocks put forward skip is when they have skipped it.
+        for minutes in range(_LONGEST_STEP_MIN + 1):
             moment = start + timedelta(minutes=minutes)
             if moment > at and in_hours(rule, moment, zone):
                 return moment
