@@ -17,12 +17,12 @@ def in_hours(rule: AlertRule, at: datetime, zone: ZoneInfo) -> bool:
     """Whether the rule writes mails at this moment, by the clocks on the wall of the zone: what a change to or from summer time
     skips never comes, what it repeats comes twice. A span over midnight belongs to the day on which it begins."""
     local = at.astimezone(zone)
-    day, time = local.isoweekday(), f"{local:%H:%M}"
+    day, clock = local.isoweekday(), f"{local:%H:%M}"
     if rule.active_from and rule.active_to:
         is_overnight = rule.active_from > rule.active_to
-        if is_overnight and time < rule.active_to:
+        if is_overnight and clock < rule.active_to:
             day = day - 1 or 7
-        elif time < rule.active_from or (time >= rule.active_to and not is_overnight):
+        elif clock < rule.active_from or (clock >= rule.active_to and not is_overnight):
             return False
     return not rule.active_days or day in rule.active_days
 
@@ -34,8 +34,10 @@ def begin_next(rule: AlertRule, at: datetime, zone: ZoneInfo) -> datetime | None
     beginning = time.fromisoformat(rule.active_from or "00:00")
     today = at.astimezone(zone).date()
     days = [today + timedelta(days=ahead) for ahead in range(_LOOK_DAYS)]
-    # From now on: clocks put back bring hours again that were on just now.
-    starts = [at.replace(second=0, microsecond=0).astimezone(UTC)]
+    soon = at + timedelta(minutes=_LONGEST_STEP_MIN)
+    # Clocks put back bring hours again that were on just now.
+    is_repeated = at.astimezone(zone).utcoffset() != soon.astimezone(zone).utcoffset()
+    starts = [at.replace(second=0, microsecond=0).astimezone(UTC)] if is_repeated else []
     for day in days:
         if not rule.active_days or day.isoweekday() in rule.active_days:
             both = (datetime.combine(day, beginning, zone).replace(fold=fold).astimezone(UTC) for fold in (0, 1))
