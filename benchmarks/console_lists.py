@@ -21,6 +21,7 @@ from rich.table import Table
 from admin_api.access.repository.logs import AuditListing, LoginListing
 from admin_api.access.repository.roles import RoleListing
 from admin_api.access.repository.users import UserListing
+from admin_api.alerts.service.shapes import AlertListing, MailListing, RuleListing, SilenceListing
 from admin_api.apis.repository import MappingListing, ParamListing
 from admin_api.apps.repository.apps import AppListing
 from admin_api.apps.repository.customers import CustomerListing
@@ -74,6 +75,10 @@ LISTS = (
     Questions("/sys/roles", "/roles", RoleListing, {}),
     Questions("/sys/audit", "/audit", AuditListing, {"who": "op77"}, 1000),
     Questions("/sys/logins", "/logins", LoginListing, {"email": "op77"}, 1000),
+    Questions("/alerts/rules", "/alert-rules", RuleListing, {"q": "number77"}, 10),
+    Questions("/alerts", "/alerts", AlertListing, {"q": "number77"}, 1000),
+    Questions("/alerts/silences", "/alert-silences", SilenceListing, {"state": "in_force"}, 100),
+    Questions("/alerts/mails", "/alert-mails", MailListing, {"state": "bad"}, 1000),
 )
 
 
@@ -125,18 +130,19 @@ class Reader:
             raise SystemExit(f"not all were switched: {told}")
         return time.perf_counter() - began
 
-    def measure(self, path: str, urls: list[str], rounds: int, pid: int, store_pid: int) -> Measured:
+    def measure(self, path: str, urls: list[str], rounds: int, pids: tuple[int, ...], store_pid: int) -> Measured:
+        """pids: whose CPU is counted as ours."""
         found = Measured(path, {url: [] for url in urls})
         for url in urls:
             body = self.get(url)
             found.weight = max(found.weight, len(body if body[:2] == b"\x1f\x8b" else gzip.compress(body, 6)))
-        before, store_before = machine.used_by(pid), machine.used_by(store_pid)
+        before, store_before = machine.used_by(*pids), machine.used_by(store_pid)
         for _, url in product(range(rounds), urls):
             began = time.perf_counter()
             self.get(url)
             found.ms[url].append((time.perf_counter() - began) * 1000)
         asked = rounds * len(urls)
-        found.cpu_ms = (machine.used_by(pid).cpu_us - before.cpu_us) / asked / 1000
+        found.cpu_ms = (machine.used_by(*pids).cpu_us - before.cpu_us) / asked / 1000
         found.store_cpu_ms = (machine.used_by(store_pid).cpu_us - store_before.cpu_us) / asked / 1000
         return found
 
@@ -153,14 +159,15 @@ def main(
     only: Annotated[str, typer.Option(help="Lists whose path has this in it.")] = "",
     profiled: Annotated[bool, typer.Option("--profile", help="Instead: where the time of a list goes.")] = False,
 ) -> None:
-    """Fills a MariaDB, starts admin_api over it, and asks every list: both sizes, each order, a search, the last page.
+    """Fills a MariaDB, starts admin_api and the monitor over it, and asks every list: both sizes, each order, a search, the last page.
 
-    p50 and p95 are over all URLs of a list; beside them its slowest URL with its median; CPU is the mean per answer.
+    p50 and p95 are over all URLs of a list; beside them its slowest URL with its median; CPU is the mean per answer,
+    the monitor's with admin_api's.
     """
     pool = ServerPool()
     profile_to = Path(tempfile.gettempdir()) / f"pailou-admin-{os.getpid()}.collapsed" if profiled else None
     try:
-        admin, mariadb = start_admin(pool, profile_to=profile_to)
+        admin, monitor, mariadb = start_admin(pool, profile_to=profile_to)
         reader = Reader(admin, admin.sign_in())
         if profile_to is not None:
             os.kill(admin.pid, START)
@@ -172,7 +179,7 @@ def main(
             for path in (asked.page, f"/api/v1{asked.twin}"):
                 if only not in asked.page:
                     continue
-                found = reader.measure(path, asked.urls(path), rounds, admin.pid, mariadb.pid)
+                found = reader.measure(path, asked.urls(path), rounds, (admin.pid, monitor.pid), mariadb.pid)
                 slowest, url = found.slowest()
                 weight = found.weight + (0 if path.startswith("/api") else assets)
                 table.add_row(

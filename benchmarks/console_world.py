@@ -1,4 +1,4 @@
-"""What the console's lists are measured on: a real MariaDB with many rows of everything, and `pailou serve admin` over it."""
+"""What the console's lists are measured on: a real MariaDB with many rows of everything, admin_api and the monitor over it."""
 
 import base64
 import json
@@ -48,11 +48,35 @@ _ROWS = (
     f" seq % {APPS}, '{{\"daily_limit\": 100}}', '{{\"daily_limit\": 200}}' FROM seq_1_to_{TOKENS}",
 )
 
+_MONITOR_ROWS = (
+    f"alert_rule (id, name, api_name, metric, threshold, window_s, min_calls, pending_windows, severity, recipients, runbook_url, enabled,"
+    f" built_in, version, create_time, update_time, updated_by, active_days) "
+    f"SELECT 100 + seq, CONCAT('慢接口 ', seq), CONCAT('open.bench', seq % 40, '.number', seq, '.get'),"
+    f" 'mean_ms', 1000, 300, 1, 0, 'warning',"
+    f" 'ops@pailou.example', '', 0, 0, 2, NOW(), NOW(), 'op1@pailou.example', '' FROM seq_1_to_{ROUTES}",
+    f"alert_event (rule_id, alert_group, api_name, value, peak, calls, errors, p95_ms, detail, thread_id, clean_windows, opened_at,"
+    f" seen_at, notified_at, closed_at, over_windows, is_pending, threshold, acked_by, ack_note) "
+    f"SELECT 101 + seq % {ROUTES}, 'mean_ms', CONCAT('open.bench', seq % 40, '.number', seq % {ROUTES}, '.get'), 1500, 2300, 9000, 12,"
+    f" 3100, '', CONCAT('alert-', seq), 2, NOW() - INTERVAL {TOKENS} - seq MINUTE, NOW() - INTERVAL {TOKENS} - seq MINUTE,"
+    f" NOW() - INTERVAL {TOKENS} - seq MINUTE, IF(seq % 1000, NOW() - INTERVAL {TOKENS} - seq MINUTE, NULL), 5, 0, 1000, '', ''"
+    f" FROM seq_1_to_{TOKENS}",
+    f"alert_sample (event_id, at, value) SELECT seq DIV 5 + 1, NOW() - INTERVAL seq % 5 MINUTE, 1000 + seq % 700"
+    f" FROM seq_0_to_{5 * TOKENS - 1}",
+    f"alert_silence (rule_id, api_name, until, reason, created_by, create_time, ended_by) "
+    f"SELECT IF(seq % 2, NULL, 101 + seq % {ROUTES}), CONCAT('open.bench', seq % 40, '.number', seq % {ROUTES}, '.get'),"
+    f" NOW() + INTERVAL IF(seq % 100, -seq, seq) MINUTE,"
+    f" '发布窗口', 'op1@pailou.example', NOW() - INTERVAL seq MINUTE, '' FROM seq_1_to_{APPS}",
+    f"mail_outbox (rule_id, alert_group, window_start, kind, recipient, subject, body_text, body_html, message_id, thread_id, state,"
+    f" attempts, next_at, last_error, create_time, sent_at, language) "
+    f"SELECT 101 + seq % {ROUTES}, CONCAT('mean_ms', seq), NOW() - INTERVAL seq MINUTE, 'opened', 'ops@pailou.example',"
+    f" '[报警][警告] 1 个API 5分钟平均响应超 1000ms', REPEAT('x', 300), REPEAT('x', 1200), CONCAT('m', seq), CONCAT('alert-', seq),"
+    f" IF(seq % 50, 'sent', 'bad'), 1, NOW(), '', NOW() - INTERVAL seq MINUTE, NOW(), 'zh' FROM seq_1_to_{TOKENS}",
+)
 
-class Admin(Server):
-    """`pailou serve admin`, one process; profile_to: a file for samples of where time goes, None = no profiler."""
 
-    name = "admin"
+class Service(Server):
+    """`pailou serve …`, one process; profile_to: a file for samples of where time goes, None = no profiler."""
+
     user = "root"
     environment: dict[str, str]
     profile_to: Path | None = None
@@ -62,8 +86,10 @@ class Admin(Server):
         self.url = f"http://127.0.0.1:{self.port}"
         self.make_folder()
         program = ["-m", "pailou"] if self.profile_to is None else ["-m", "benchmarks.profiled", str(self.profile_to)]
-        environment = {"PYTHONPATH": str(ROOT), "PAILOU_ADMIN_PORT": str(self.port), **self.environment}
-        self.launch([sys.executable, *program, "serve", "admin"], environment)
+        port = {f"PAILOU_{self.name.upper()}_PORT": str(self.port)}
+        self.launch(
+            [sys.executable, *program, "serve", self.name], {"PYTHONPATH": str(ROOT), **port, **self.environment}
+        )
 
     def answers(self) -> bool:
         try:
@@ -74,6 +100,18 @@ class Admin(Server):
 
     def credentials(self) -> dict[str, int]:
         return {}  # the checkout may be readable by nobody else
+
+
+class Monitor(Service):
+    """Judges and mails as it does elsewhere; it has no call logs to look at."""
+
+    name = "monitor"
+
+
+class Admin(Service):
+    """The operators' process."""
+
+    name = "admin"
 
     def sign_in(self) -> str:
         """An administrator's token, after the change of password that the first sign-in asks for."""
@@ -90,37 +128,58 @@ class Admin(Server):
             return str(json.load(answer)["token"])
 
 
-def start_admin(pool: ServerPool, *, profile_to: Path | None = None) -> tuple[Admin, MariaDB]:
-    """admin_api over a new MariaDB that is filled."""
+def start_admin(pool: ServerPool, *, profile_to: Path | None = None) -> tuple[Admin, Monitor, MariaDB]:
+    """admin_api and the monitor over a new MariaDB that is filled."""
     pool.begin(Redis, RabbitMQ)
     mariadb = pool.make(MariaDB)
     mariadb.start()
     url = fresh_database(mariadb.url, "console")
     upgrade(url, "admin_api")
     key = secrets.token_bytes(32)
+    shared = {
+        "PAILOU_REDIS_URL": pool.url(Redis), "PAILOU_INTERNAL_KEYS": secrets.token_hex(16), "PAILOU_DRAIN_S": "0",
+    }  # fmt: skip
+    monitor = _started_monitor(pool, mariadb.url, shared)
     admin = pool.make(Admin)
     admin.profile_to = profile_to
-    admin.environment = {
+    admin.environment = shared | {
         "PAILOU_ADMIN_DATABASE_URL": url,
-        "PAILOU_REDIS_URL": pool.url(Redis),
         "PAILOU_RABBITMQ_URL": pool.url(RabbitMQ),
-        "PAILOU_INTERNAL_KEYS": secrets.token_hex(16),
         "PAILOU_MASTER_KEYS": f"bench:{base64.b64encode(key).decode()}",
         "PAILOU_ADMIN_EMAIL": EMAIL,
         "PAILOU_ADMIN_PASSWORD": secrets.token_hex(12),
-        "PAILOU_DRAIN_S": "0",
     }
     admin.start()  # before there are users: it makes the first one
     _fill(mariadb.url, url.rpartition("/")[2], Seal({"bench": key}))
-    return admin, mariadb
+    return admin, monitor, mariadb
+
+
+def _started_monitor(pool: ServerPool, server_url: str, shared: dict[str, str]) -> Monitor:
+    url = fresh_database(server_url, "monitor")
+    upgrade(url, "monitor")
+    monitor = pool.make(Monitor)
+    monitor.environment = shared | {
+        "PAILOU_MONITOR_DATABASE_URL": url,
+        "PAILOU_MAILER_URL": f"outbox://{monitor.folder}/mails",
+        "PAILOU_MAIL_FROM": "pailou@pailou.example",
+        "PAILOU_ALERT_RECIPIENTS": "ops@pailou.example",
+    }
+    monitor.start()  # before there are rules: it makes the first ones
+    for rows in _MONITOR_ROWS:
+        _insert(server_url, url.rpartition("/")[2], rows)
+    return monitor
 
 
 def _fill(server_url: str, database: str, seal: Seal) -> None:
     """The sequences are MariaDB's own: a table of 100,000 rows is one statement. Sealed secrets have to come from here."""
     for rows in _ROWS:
-        execute(server_url, f"INSERT INTO `{database}`.{rows.replace('FROM seq', f'FROM `{database}`.seq')}")
+        _insert(server_url, database, rows)
         if rows.startswith("customer"):
             _fill_apps(server_url, database, seal)
+
+
+def _insert(server_url: str, database: str, rows: str) -> None:
+    execute(server_url, f"INSERT INTO `{database}`.{rows.replace('FROM seq', f'FROM `{database}`.seq')}")
 
 
 def _fill_apps(server_url: str, database: str, seal: Seal) -> None:

@@ -111,7 +111,7 @@ def create_app(resources: Resources, settings: MonitorSettings, watch: Watch) ->
     trial = Trial(database, create_delivery(resources, settings), clock, _letterhead(settings))
     return service_app(
         [
-            *RuleEndpoints(database, trial, clock, shown).routes(),
+            *RuleEndpoints(database, trial, clock, zone, shown).routes(),
             *AlertEndpoints(database, clock, zone, shown).routes(),
             *MailEndpoints(database, clock, zone, shown).routes(),
         ],

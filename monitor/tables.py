@@ -124,6 +124,7 @@ mail_outbox = sa.Table(
     sa.UniqueConstraint("rule_id", "alert_group", "window_start", "kind", "recipient", name="uq_mail_outbox_alert"),
     sa.Index(None, "state", "next_at"),
     sa.Index(None, "recipient", "create_time"),
+    sa.Index(None, "create_time"),
     sa.Index(None, "thread_id"),
     mysql_charset="utf8mb4",
     mysql_engine="InnoDB",

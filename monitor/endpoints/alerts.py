@@ -21,7 +21,7 @@ from monitor.repository.events import (
     samples_of,
 )
 from monitor.repository.mails import delivery_of, page_of_mails
-from monitor.repository.rules import all_rules
+from monitor.repository.rules import rules_by_id
 from monitor.repository.silences import (
     Silence,
     SilenceMissing,
@@ -104,7 +104,7 @@ class AlertEndpoints:
         total, silences = await page_of_silences(
             self._database, self._now(), in_force_only=in_force_only, page_no=page_no, page_size=page_size
         )
-        return JsonAnswer({"total": total, "silences": [await self._silence(each) for each in silences]})
+        return JsonAnswer({"total": total, "silences": await self._silences(silences)})
 
     async def silence(self, request: Request) -> Response:
         """No mails about an API, a rule, or an API under a rule until then. → the silence, 201."""
@@ -113,7 +113,7 @@ class AlertEndpoints:
             raise invalid("until", f"must be in the next {LONGEST_SILENCE.days} days")
         if body.rule_id is None and body.api_name is None:
             raise invalid("rule_id", "or api_name must be given: a silence of everything would be forgotten")
-        if body.rule_id is not None and body.rule_id not in {rule.id for rule in await all_rules(self._database)}:
+        if body.rule_id is not None and not await rules_by_id(self._database, [body.rule_id]):
             raise invalid("rule_id", "names no rule")
         silence = Silence(
             rule_id=body.rule_id,
@@ -124,7 +124,8 @@ class AlertEndpoints:
             create_time=now,
         )
         made = await self._database.run(lambda connection: add_silence(connection, silence))
-        return JsonAnswer(await self._silence(made), 201)
+        [shown] = await self._silences([made])
+        return JsonAnswer(shown, 201)
 
     async def unsilence(self, request: Request) -> Response:
         """Takes a silence back. → the silence."""
@@ -135,14 +136,16 @@ class AlertEndpoints:
             )
         except SilenceMissing:
             raise _missing("silence", silence_id) from None
-        return JsonAnswer(await self._silence(ended))
+        [shown] = await self._silences([ended])
+        return JsonAnswer(shown)
 
-    async def _silence(self, silence: Silence) -> dict[str, Any]:
-        names = {rule.id: rule.name for rule in await all_rules(self._database)}
-        return self._shown.silence(silence, names, self._now())
+    async def _silences(self, silences: Sequence[Silence]) -> Sequence[dict[str, Any]]:
+        rules = await rules_by_id(self._database, [silence.rule_id for silence in silences])
+        names = {rule.id: rule.name for rule in rules.values()}
+        return [self._shown.silence(silence, names, self._now()) for silence in silences]
 
     async def _alerts(self, events: Sequence[AlertEvent]) -> Sequence[dict[str, Any]]:
-        rules = {rule.id: rule for rule in await all_rules(self._database)}
+        rules = await rules_by_id(self._database, [event.rule_id for event in events])
         async with self._database.read() as connection:
             samples = await samples_of(connection, [event.id for event in events])
             mails = await delivery_of(connection, [event.thread_id for event in events])

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from monitor.endpoints.alerts import page
 from monitor.endpoints.bodies import Actor, Removal, RuleBody, RuleEdit, body_of, checked_hours, checked_rule
 from monitor.endpoints.shown import Shown
 from monitor.repository.rules import (
@@ -18,25 +20,30 @@ from monitor.repository.rules import (
     RuleNameTaken,
     RuleStale,
     add_rule,
-    all_rules,
     delete_rule,
     edit_rule,
     find_rule,
+    page_of_rules,
 )
 from monitor.service.trial import Trial
+from openplatform.arguments import Arguments
 from openplatform.errors import OpenPlatformError, business_error
 from openplatform.ports import Clock
 from openplatform.sql import AsyncConnection, Database
 from openplatform.web import JsonAnswer, invalid
 
+ALL = 10_000
+"""More rules than APIs that anybody watches one by one; an admin_api of an earlier version asks for no page."""
+
 
 class RuleEndpoints:
     """Answers {"rules": […]} or one rule. Refusals: isv.rule-not-found (404), isv.stale-version and isv.built-in (409)."""
 
-    def __init__(self, database: Database, trial: Trial, clock: Clock, shown: Shown) -> None:
+    def __init__(self, database: Database, trial: Trial, clock: Clock, zone: ZoneInfo, shown: Shown) -> None:
         self._database = database
         self._trial = trial
         self._clock = clock
+        self._zone = zone
         self._shown = shown
 
     def routes(self) -> Sequence[BaseRoute]:
@@ -50,9 +57,22 @@ class RuleEndpoints:
         ]
 
     async def list(self, request: Request) -> Response:
-        """→ {"rules": […]}, oldest first, without those that were deleted."""
-        rules = [rule for rule in await all_rules(self._database) if rule.deleted_at is None]
-        return JsonAnswer({"rules": [self._rule(rule) for rule in rules]})
+        """q: a part of the name or the API's name; metric; enabled: true or false; page_no, page_size: without them all are shown.
+
+        → {"total", "rules": […]}, oldest first, without those that were deleted.
+        """
+        arguments = Arguments(dict(request.query_params), self._zone)
+        enabled = arguments.choice("enabled", ("", "true", "false"), "")
+        page_no, page_size = page(arguments) if arguments.has("page_no") else (1, ALL)
+        total, rules = await page_of_rules(
+            self._database,
+            q=arguments.text("q", max_length=100),
+            metric=arguments.text("metric", max_length=20),
+            enabled=enabled == "true" if enabled else None,
+            page_no=page_no,
+            page_size=page_size,
+        )
+        return JsonAnswer({"total": total, "rules": [self._rule(rule) for rule in rules]})
 
     async def get(self, request: Request) -> Response:
         async with self._database.read() as connection:

@@ -8,6 +8,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from monitor.repository.pages import page_of
 from monitor.tables import alert_event, alert_sample
 from openplatform.sql import Database
 
@@ -155,10 +156,6 @@ async def page_of_events(
             column.contains(api_name, autoescape=True) for column in (alert_event.c.api_name, alert_event.c.app_key)
         )
         conditions = [*conditions, sa.or_(*named)]
-    query = sa.select(alert_event).where(*conditions)
-    async with database.read() as connection:
-        total = await connection.execute(sa.select(sa.func.count()).select_from(query.subquery()))
-        rows = await connection.execute(
-            query.order_by(alert_event.c.id.desc()).limit(page_size).offset((page_no - 1) * page_size)
-        )
-        return int(total.scalar_one()), [AlertEvent(**row._mapping) for row in rows]
+    newest = alert_event.c.id.desc()
+    total, rows = await page_of(database, alert_event, conditions, newest, page_no=page_no, page_size=page_size)
+    return total, [AlertEvent(**row._mapping) for row in rows]

@@ -1,6 +1,6 @@
 """Alert rules: what is watched, over which limit it alarms, and who is told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from monitor.repository.pages import page_of
 from monitor.tables import alert_event, alert_rule
 from openplatform.sql import Database
 
@@ -94,11 +95,33 @@ async def enabled_rules(database: Database) -> Sequence[AlertRule]:
         return [_rule(row) for row in rows]
 
 
-async def all_rules(database: Database) -> Sequence[AlertRule]:
-    """All rules, also those that were deleted, oldest first; there are as many as operators made."""
+async def page_of_rules(
+    database: Database,
+    *,
+    q: str | None = None,
+    metric: str | None = None,
+    enabled: bool | None = None,
+    page_no: int,
+    page_size: int,
+) -> tuple[int, Sequence[AlertRule]]:
+    """(how many there are, one page oldest first), without those that were deleted. q: a part of the name or the API's name."""
+    conditions: list[sa.ColumnElement[bool]] = [alert_rule.c.deleted_at.is_(None)]
+    if q is not None:
+        named = (column.icontains(q, autoescape=True) for column in (alert_rule.c.name, alert_rule.c.api_name))
+        conditions.append(sa.or_(*named))
+    if metric is not None:
+        conditions.append(alert_rule.c.metric == metric)
+    if enabled is not None:
+        conditions.append(alert_rule.c.enabled.is_(enabled))
+    total, rows = await page_of(database, alert_rule, conditions, alert_rule.c.id, page_no=page_no, page_size=page_size)
+    return total, [_rule(row) for row in rows]
+
+
+async def rules_by_id(database: Database, ids: Iterable[int | None]) -> dict[int, AlertRule]:
+    """id → rule of those among them, also of those that were deleted."""
+    wanted = alert_rule.c.id.in_({rule_id for rule_id in ids if rule_id is not None})
     async with database.read() as connection:
-        rows = await connection.execute(sa.select(alert_rule).order_by(alert_rule.c.id))
-        return [_rule(row) for row in rows]
+        return {row.id: _rule(row) for row in await connection.execute(sa.select(alert_rule).where(wanted))}
 
 
 async def find_rule(connection: AsyncConnection, rule_id: int) -> AlertRule:

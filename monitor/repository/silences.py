@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from monitor.repository.pages import page_of
 from monitor.tables import alert_silence
 from openplatform.sql import Database
 
@@ -58,15 +59,11 @@ async def page_of_silences(
     database: Database, now: datetime, *, in_force_only: bool, page_no: int, page_size: int
 ) -> tuple[int, Sequence[Silence]]:
     """(how many there are, one page newest first)."""
-    query = sa.select(alert_silence)
-    if in_force_only:
-        query = query.where(alert_silence.c.until > now, alert_silence.c.ended_at.is_(None))
-    async with database.read() as connection:
-        total = await connection.execute(sa.select(sa.func.count()).select_from(query.subquery()))
-        rows = await connection.execute(
-            query.order_by(alert_silence.c.id.desc()).limit(page_size).offset((page_no - 1) * page_size)
-        )
-        return int(total.scalar_one()), [Silence(**row._mapping) for row in rows]
+    in_force = [alert_silence.c.until > now, alert_silence.c.ended_at.is_(None)]
+    conditions = in_force if in_force_only else []
+    newest = alert_silence.c.id.desc()
+    total, rows = await page_of(database, alert_silence, conditions, newest, page_no=page_no, page_size=page_size)
+    return total, [Silence(**row._mapping) for row in rows]
 
 
 async def _find(connection: AsyncConnection, silence_id: int) -> Silence:

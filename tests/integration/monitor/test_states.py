@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from monitor.repository.events import acknowledge, open_events, samples_of
 from monitor.repository.mails import held_mails, retry_mail
-from monitor.repository.rules import Recipient, add_rule, all_rules, delete_rule, edit_rule, find_rule
+from monitor.repository.rules import Recipient, add_rule, delete_rule, edit_rule, find_rule, page_of_rules
 from monitor.repository.silences import Silence, add_silence
 from monitor.tables import alert_event, alert_rule
 from openplatform.errors import AddressRefused
@@ -58,7 +58,7 @@ async def minutes(
 async def change(database: Database, **values: object) -> None:
     """Edits the first rule as an operator does."""
     async with database.begin() as connection:
-        default = (await all_rules(database))[0]
+        default = ((await page_of_rules(database, page_no=1, page_size=10))[1])[0]
         await edit_rule(connection, default.id, default.version, values, by="ops@pailou.example", now=NOW)
 
 
