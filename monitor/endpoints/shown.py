@@ -1,7 +1,6 @@
 """How rows are shown as JSON: times are ISO 8601 in the platform's zone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,13 +24,13 @@ class Shown:
     def rule(self, rule: AlertRule, now: datetime) -> dict[str, Any]:
         """in_hours: whether it writes mails at this hour; hours_begin: when it does next, None while it does."""
         recipients = [recipient._asdict() for recipient in rule.recipients]
-        return self._times(asdict(rule)) | {"recipients": recipients, **self._hours(rule, now)}
+        return self._times(_fields(rule)) | {"recipients": recipients, **self._hours(rule, now)}
 
     def silence(self, silence: Silence, rule_names: Mapping[int, str], now: datetime) -> dict[str, Any]:
         """in_force: not over and not taken back."""
         in_force = silence.ended_at is None and silence.until > now
         name = rule_names.get(silence.rule_id or 0, "")
-        return self._times(asdict(silence)) | {"rule_name": name, "in_force": in_force}
+        return self._times(_fields(silence)) | {"rule_name": name, "in_force": in_force}
 
     def alert(
         self,
@@ -45,7 +44,7 @@ class Shown:
     ) -> dict[str, Any]:
         """state: pending, alerting, no_data, blind or normal (closed); samples: (time, value), oldest first; mails: how many of
         its thread are in which state; in_hours, hours_begin: of its rule, as for the rule (True, None once it is closed)."""
-        values = self._times(asdict(event))
+        values = self._times(_fields(event))
         values["group"] = values.pop("alert_group")
         return values | {
             "state": state_of(event, rule),
@@ -61,7 +60,7 @@ class Shown:
 
     def mail(self, mail: OutboxMail, *, with_text: bool = False) -> dict[str, Any]:
         """Without its bodies, unless with_text, then the plain one."""
-        values = self._times(asdict(mail))
+        values = self._times(_fields(mail))
         values["group"] = values.pop("alert_group")
         html, text = values.pop("body_html"), values.pop("body_text")
         del html
@@ -79,6 +78,11 @@ class Shown:
 
     def _times(self, values: dict[str, Any]) -> dict[str, Any]:
         return {name: self.time(v) if isinstance(v, datetime) else v for name, v in values.items()}
+
+
+def _fields(row: AlertRule | AlertEvent | Silence | OutboxMail) -> dict[str, Any]:
+    """As dataclasses.asdict, which takes 30 µs for a row to copy what nobody changes."""
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}
 
 
 def state_of(event: AlertEvent, rule: AlertRule | None) -> str:

@@ -1,5 +1,6 @@
 """/alerts: what is wrong, what became of its mails, who looks after it, and whom it is not told."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -84,8 +85,8 @@ def alert_pages(parts: Parts) -> APIRouter:
         found: list[AlertView] = []
         names, total, outage = {}, 0, None
         try:
-            found, total = await alerts.page(listing)
-            names = {rule.id: rule.name for rule in (await rules.page(RuleListing(size=100)))[0]}
+            (found, total), (offered, _) = await asyncio.gather(alerts.page(listing), rules.page(RuleListing(size=100)))
+            names = {rule.id: rule.name for rule in offered}
         except Problem as problem:
             outage = problem
         lines = {alert.id: sparkline([value for _, value in alert.samples], alert.threshold) for alert in found}
