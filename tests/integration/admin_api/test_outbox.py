@@ -255,33 +255,34 @@ async def test_a_customer_and_its_app_changed_at_once_end_as_the_database_says(w
         assert '"daily_limit":2' in last["body"]
 
 
-async def test_rows_leave_in_the_order_of_their_ids_in_batches(world: World, admin: Caller) -> None:
+async def test_rows_leave_in_the_order_of_their_ids_in_batches(settings: AdminSettings) -> None:
     """More rows than one batch holds, and a relay that was cut off begins again where it stopped."""
-    rows = [
-        {"kind": "param", "key": f"p{n}", "body": None, "create_time": world.resources.changes.now()}
-        for n in range(1200)
-    ]
-    notes = Notes()
-    notes.replaced.append(())
-    relay = relay_of(world, notes)
-    notes.is_down = True
-    async with world.database.begin() as connection:
-        await connection.execute(sa.delete(config_outbox))
-        await connection.execute(sa.insert(config_outbox), rows)
-        newest = (await connection.execute(sa.select(sa.func.max(config_outbox.c.id)))).scalar_one()
-    async with running(relay.run()):
-        assert await relay.in_force(newest) is False
-        notes.is_down = False
-        relay.wake()
-
-        async def settled() -> bool:
+    async with open_world(settings, Embedded(), with_relay=False) as world:
+        rows = [
+            {"kind": "param", "key": f"p{n}", "body": None, "create_time": world.resources.changes.now()}
+            for n in range(1200)
+        ]
+        notes = Notes()
+        notes.replaced.append(())
+        relay = relay_of(world, notes)
+        notes.is_down = True
+        async with world.database.begin() as connection:
+            await connection.execute(sa.delete(config_outbox))
+            await connection.execute(sa.insert(config_outbox), rows)
+            newest = (await connection.execute(sa.select(sa.func.max(config_outbox.c.id)))).scalar_one()
+        async with running(relay.run()):
+            assert await relay.in_force(newest) is False
+            notes.is_down = False
             relay.wake()
-            return await relay.in_force(newest)
 
-        await eventually(settled)
-    versions = [change.version for change in notes.published]
-    assert versions == sorted(versions)
-    assert [change.key for change in notes.published] == [f"p{n}" for n in range(1200)]
+            async def settled() -> bool:
+                relay.wake()
+                return await relay.in_force(newest)
+
+            await eventually(settled)
+        versions = [change.version for change in notes.published]
+        assert versions == sorted(versions)
+        assert [change.key for change in notes.published] == [f"p{n}" for n in range(1200)]
 
 
 async def test_sent_rows_are_forgotten_after_a_day_but_never_the_newest(world: World, admin: Caller) -> None:
