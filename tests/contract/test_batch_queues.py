@@ -18,6 +18,7 @@ from openplatform.adapters.batch_queue_memory import MemoryBatchPublisher
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.rabbitmq_topology import CALL_LOGS, CHARGES, PREFETCH, QueueTopology
 from openplatform.errors import PlatformUnavailable, SettingsError
+from openplatform.jobs import end
 from openplatform.ports import BatchDelivery, CallLogConsumer, CallLogPublisher
 
 WAIT_S = 20
@@ -226,8 +227,7 @@ async def test_two_consumers_share_the_batches(log_queue: Queue) -> None:
         while len(found) < 20:
             await asyncio.sleep(0.05)
         for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+            await end(task)
     assert sorted(found, key=int) == [b"%d\n" % n for n in range(20)]
 
 

@@ -13,6 +13,7 @@ from openplatform.adapters.balances_redis import RedisBalances
 from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
 from openplatform.adapters.redis_client import open_redis
 from openplatform.adapters.redis_keys import BALANCE_PREFIX, RANK_PREFIX
+from openplatform.jobs import end
 from openplatform.records import QuotaRequest
 from tests.e2e.counting import press, spend
 
@@ -91,7 +92,7 @@ async def test_10000_charged_calls_at_once(clean_redis_url: str) -> None:
             tallies = await asyncio.gather(
                 *(loop.run_in_executor(pool, spend, clean_redis_url, n, 2500, 3, 7) for n in range(PROCESSES))
             )
-        watching.cancel()
+        await end(watching)
         left = (await balances.spendable([7]))[0]
         pending = int(await client.hget(f"{BALANCE_PREFIX}7", "pending") or 0)  # type: ignore[misc]
     total = sum((Counter(tally) for tally in tallies), Counter())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from openplatform.jobs import end
 from tests.faults.ledger import BUSY
 from tests.faults.load import Kind
 from tests.faults.report import report
@@ -77,11 +78,10 @@ async def test_r5_scripts_are_flushed(world: FaultWorld) -> None:
     async def begin(world: FaultWorld) -> None:
         flushing.append(asyncio.create_task(flush(world)))
 
-    async def end(world: FaultWorld) -> None:
-        flushing[0].cancel()
-        await asyncio.wait(flushing)
+    async def stop(world: FaultWorld) -> None:
+        await end(flushing[0])
 
-    used = await with_fault(world, "flushed", begin, end)
+    used = await with_fault(world, "flushed", begin, stop)
     ledger = world.ledger
     # On a busy machine Redis is late now and then, and calls are busy for a second; a script that is not given again, always.
     assert busy_in(world, "fault") < 0.9 * len(ledger.calls("fault")), ledger.codes("fault")
@@ -126,8 +126,8 @@ async def refusing(world: FaultWorld) -> dict[str, object]:
         "loading": (loading, loaded),
     }
     figures: dict[str, object] = {}
-    for name, (begin, end) in faults.items():
-        used = await with_fault(world, name, begin, end, part=1 / 3)
+    for name, (begin, cease) in faults.items():
+        used = await with_fault(world, name, begin, cease, part=1 / 3)
         ledger = world.ledger
         assert {e.code for e in ledger.calls("fault")} >= {BUSY}, (name, ledger.codes("fault"))
         assert {e.code for e in ledger.calls("rest", "after")} & {0, LIMITED}, (name, ledger.codes("rest", "after"))
