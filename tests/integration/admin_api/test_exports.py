@@ -34,7 +34,8 @@ async def test_every_list_is_exported_without_secrets(world: World, admin: Calle
     await admin.post(f"/recharges/{paid['id']}/pay")
     everything = {path: await read(admin, path) for path in PATHS}
     assert [row["gateway_api_name"] for row in everything["/mappings"]] == ["open.export.get"]
-    assert [row["token_hint"] for row in everything["/tokens"]] == [token["token_hint"]]
+    # One token in 64 begins like a formula.
+    assert [row["token_hint"].removeprefix("'") for row in everything["/tokens"]] == [token["token_hint"]]
     assert everything["/tokens"][0]["state"] == "live"
     assert everything["/tokens"][0]["expire_time"].endswith("+08:00")
     assert [row["balance_after"] for row in everything["/ledger"]] == ["500"]
