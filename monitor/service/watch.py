@@ -104,9 +104,8 @@ class Watch:
                     return await self._judge_through(ended_s, last, lambda: True)
                 if lease is not None:
                     self._fencing = lease.fencing
-                    last = await last_window(
-                        self._database
-                    )  # while this one waited another may have judged, and be done
+                    # While this one waited another may have judged, and be done.
+                    last = await last_window(self._database)
                     return await self._judge_through(ended_s, last, lease.is_held)
             if self._clock.now() + self._retry_s >= ended_s + self._settings.every_s:
                 return "already"  # its owner is at it still, or the next tick catches up
