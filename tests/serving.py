@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.closing import stop_accepting
+
 
 @asynccontextmanager
 async def serving(app: ASGIApp, *, http: object = "httptools", lifespan: str = "off") -> AsyncIterator[int]:
@@ -26,6 +28,7 @@ async def serving(app: ASGIApp, *, http: object = "httptools", lifespan: str = "
             await asyncio.sleep(0.005)
         yield listener.getsockname()[1]
     finally:
+        await stop_accepting([listener])
         server.should_exit = True
         await task
         listener.close()

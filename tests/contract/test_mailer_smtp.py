@@ -12,6 +12,7 @@ from openplatform.adapters.backends import open_mailer
 from openplatform.adapters.mailer_smtp import SmtpMailer
 from openplatform.errors import PlatformUnavailable, StoreRejected
 from openplatform.ports import Mailer
+from tests.closing import stop_accepting
 from tests.contract.mails import SENDER, mail
 from tests.servers import SmtpServer
 
@@ -103,6 +104,7 @@ async def scripted_server(
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+        await stop_accepting(server.sockets)
         for task in handlers:
             task.cancel()
         await asyncio.gather(*handlers, return_exceptions=True)

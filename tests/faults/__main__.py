@@ -20,7 +20,7 @@ def main(arguments: list[str]) -> int:
         environment = {LOAD_S: "60", **os.environ, REPORT: str(report)}
         # By name: pytest leaves at_length out of whatever folder it is given.
         files = [str(path) for folder in (_HERE, _HERE / "at_length") for path in sorted(folder.glob("test_*.py"))]
-        command = [sys.executable, "-m", "pytest", "-v", *files, *arguments]
+        command = [sys.executable, "-m", "pytest", "-v", "--timeout=1800", *files, *arguments]
         status = subprocess.run(command, env=environment, check=False).returncode
         measured = figures_of(report)
     for row, (fault, _) in ROWS.items():

@@ -11,10 +11,10 @@ import asyncmy
 import httpx
 
 from openplatform.sql import upgrade
-from tests.faults.proxy import Proxy
 from tests.faults.upstream import reset
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS
 from tests.processes import Running, serve
+from tests.proxy import Proxy
 from tests.servers import MariaDB, free_port
 from tests.servers.mariadb import execute, fresh_database
 

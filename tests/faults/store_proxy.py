@@ -1,5 +1,6 @@
 """An HTTP proxy before the real Elasticsearch: passes requests on, or does to bulks what a row says."""
 
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ import aiohttp
 import orjson
 from aiohttp import web
 
+from tests.closing import stop_accepting
 from tests.servers import free_port
 
 Items = list[tuple[str, bytes]]
@@ -30,6 +32,7 @@ class StoreProxy:
     _bulk_path: str = "/_bulk"
     _http: aiohttp.ClientSession | None = None
     _runner: web.AppRunner | None = None
+    _listener: socket.socket | None = None
 
     @property
     def url(self) -> str:
@@ -42,11 +45,13 @@ class StoreProxy:
         self._http = aiohttp.ClientSession(auto_decompress=False)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        await web.SockSite(self._runner, self._listener).start()
 
     async def shut(self) -> None:
         """Nobody listens any more; what is under way is cut."""
-        assert self._runner is not None and self._http is not None
+        assert self._runner is not None and self._http is not None and self._listener is not None
+        await stop_accepting([self._listener])
         await self._runner.cleanup()
         await self._http.close()
 

@@ -23,10 +23,10 @@ from tests.faults.admin import (
     until_refused,
 )
 from tests.faults.ledger import now
-from tests.faults.proxy import proxy_before
 from tests.faults.report import report
 from tests.faults.world import FaultWorld, descriptors, open_fault_world
 from tests.processes import Running, serve
+from tests.proxy import proxy_before
 from tests.servers import MariaDB, Redis, free_port
 from tests.servers.mariadb import execute
 

@@ -16,10 +16,10 @@ import pytest_asyncio
 from openplatform.adapters.rabbitmq_topology import CALL_LOGS
 from tests.faults.ledger import GOOD, latency_ms, now
 from tests.faults.load import Kind, Load
-from tests.faults.proxy import Proxy, proxy_before
 from tests.faults.report import report
 from tests.faults.times import RATE
 from tests.faults.world import FaultWorld, memory_mb, open_fault_world, workers_of
+from tests.proxy import Proxy, proxy_before
 from tests.servers import RabbitMQ, Redis
 from tests.servers.elasticsearch import delete_everything
 from tests.servers.pool import S

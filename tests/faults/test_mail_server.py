@@ -12,6 +12,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from monitor.tables import mail_outbox, refused_address
 from openplatform.sql import open_database
+from tests.closing import stop_accepting
 from tests.faults.monitors import RECIPIENTS, MonitorWorld, check_mails, open_monitor_world, until
 from tests.faults.report import report
 from tests.servers import Redis, SmtpServer
@@ -74,7 +75,7 @@ async def test_t1_the_mail_server_refuses_puts_off_and_hangs(world: MonitorWorld
     async with await asyncio.start_server(say_nothing, "127.0.0.1", smtp.port) as tarpit:
         await world.judged(OUTAGE_S)
         late_s = time.time() - await world.last()
-        tarpit.close()
+        await stop_accepting(tarpit.sockets)
     tried = max(mail.attempts for mail in await world.outbox())
     assert tried > 1
     await asyncio.to_thread(smtp.start)

@@ -60,14 +60,14 @@ async def outage(
     async with load.running():
         await asyncio.sleep(world.times.before_s)
         load.enter("fault")
-        begin(service)
+        if asyncio.iscoroutine(beginning := begin(service)):
+            await beginning
         ends = now() + world.times.fault_s
         while now() < ends:
             most = [max(m, descriptors(pid)) for m, pid in zip(most, workers_of(world.gateway), strict=True)]
             await asyncio.sleep(0.1)
-        waiting = end(service)
-        if asyncio.iscoroutine(waiting):
-            await waiting
+        if asyncio.iscoroutine(ending := end(service)):
+            await ending
         ended = load.enter("recovery")
         await asyncio.sleep(2 * 1.2 * OPEN_S + 1)
         load.enter("after")

@@ -7,6 +7,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+from tests.closing import stop_accepting
 from tests.faults.ledger import Ledger
 
 Behaviour = Callable[["FakeService", asyncio.StreamWriter], Awaitable[bool]]
@@ -46,16 +47,17 @@ class FakeService:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    def kill(self) -> None:
+    async def kill(self) -> None:
         """What the kernel does for a process that is killed: the port closes, every connection is reset."""
         if self._server is not None:
+            await stop_accepting(self._server.sockets)
             self._server.close()
         for writer in tuple(self._writers):
             reset(writer)
 
     async def close(self) -> None:
         """Kills it, and waits for its last connection."""
-        self.kill()
+        await self.kill()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -23,12 +23,12 @@ from openplatform.sealing import Seal
 from openplatform.web import SystemClock
 from tests.faults.ledger import Ledger
 from tests.faults.load import Kind, Load
-from tests.faults.proxy import Proxy, proxy_before
 from tests.faults.records import Documents, Records, documents_of, records_of
 from tests.faults.times import Times, times
 from tests.faults.upstream import FakeService, fake_service
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
 from tests.processes import Running, serve
+from tests.proxy import Proxy, proxy_before
 from tests.servers import Redis, free_port
 
 SESSION = "6100e23a-session-of-fault-rows"

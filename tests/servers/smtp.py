@@ -1,15 +1,17 @@
 """A mail server in the test process: STARTTLS and login demanded, mails kept in memory, refusals on request."""
 
+import asyncio
 import datetime
 import ipaddress
 import secrets
 import ssl
 import threading
+import weakref
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 from aiosmtpd.controller import Controller
@@ -19,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.closing import stop_accepting
 from tests.servers.ports import free_port
 
 
@@ -30,6 +33,34 @@ class Mail:
     recipients: list[str]
     message: EmailMessage
     over_tls: bool
+
+
+class _Controller(Controller):
+    """aiosmtpd's, which leaves connections open when it stops, each a warning in whatever test runs when it is collected."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._connections: weakref.WeakSet[SMTP] = weakref.WeakSet()
+
+    def factory(self) -> SMTP:
+        made = super().factory()
+        self._connections.add(made)
+        return made
+
+    def stop(self, no_assert: bool = False) -> None:
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result()
+        super().stop(no_assert)
+
+    async def _hang_up(self) -> None:
+        await stop_accepting(self.server.sockets)
+        self.server.close()
+        for connection in self._connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+        handlers = asyncio.all_tasks() - {asyncio.current_task()}
+        for handler in handlers:
+            handler.cancel()
+        await asyncio.gather(*handlers, return_exceptions=True)
 
 
 @dataclass
@@ -52,7 +83,7 @@ class SmtpServer:
         self.certificate = self.folder / "smtp.pem"
         self._mails: list[Mail] = []
         self._arrived = threading.Condition()
-        self._controller: Controller | None = None
+        self._controller: _Controller | None = None
 
     def start(self) -> None:
         """Listen on 127.0.0.1 in a thread of its own. Returns when connections are accepted."""
@@ -60,7 +91,7 @@ class SmtpServer:
             write_certificate(self.certificate)
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(self.certificate)
-        self._controller = Controller(
+        self._controller = _Controller(
             self,
             hostname="127.0.0.1",
             port=self.port,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from openplatform.adapters.batch_queue_rabbitmq import open_rabbitmq_consumer, open_rabbitmq_publisher
 from openplatform.adapters.rabbitmq_topology import CALL_LOGS
 from openplatform.errors import PlatformUnavailable
-from tests.integration.log_indexer.door import Door
+from tests.proxy import Proxy, proxy_before
 from tests.unit.log_indexer.parts import call_log, lines
 
 ROOT = Path(__file__).parents[3]
@@ -28,12 +29,12 @@ BATCH = 100
 
 @dataclass
 class World:
-    """RabbitMQ, Elasticsearch behind a door, and indexers as processes of their own."""
+    """RabbitMQ, Elasticsearch behind a proxy, and indexers as processes of their own."""
 
     rabbitmq_url: str
     elasticsearch_url: str
     redis_url: str
-    door: Door
+    proxy: Proxy
     http: httpx.AsyncClient
     free_port: Callable[[], int]
     log: Path
@@ -45,7 +46,7 @@ class World:
             "PATH": os.environ["PATH"],
             "PAILOU_INTERNAL_KEYS": KEY,
             "PAILOU_RABBITMQ_URL": self.rabbitmq_url,
-            "PAILOU_ELASTICSEARCH_URL": self.door.url,
+            "PAILOU_ELASTICSEARCH_URL": f"http://127.0.0.1:{self.proxy.port}",
             "PAILOU_REDIS_URL": self.redis_url,
             "PAILOU_LOG_RETENTION_DAYS": "3650",
             "PAILOU_INDEXER_PORT": str(port),
@@ -98,13 +99,12 @@ async def world(
     free_port: Callable[[], int],
     tmp_path: Path,
 ) -> AsyncIterator[World]:
-    door = Door(clean_elasticsearch_url, free_port())
-    await door.open()
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    port = urlsplit(clean_elasticsearch_url).port
+    assert port is not None
+    async with proxy_before(port) as proxy, httpx.AsyncClient(trust_env=False, timeout=30) as http:
         yield World(
-            rabbitmq_url, clean_elasticsearch_url, clean_redis_url, door, http, free_port, tmp_path / "indexer.log"
+            rabbitmq_url, clean_elasticsearch_url, clean_redis_url, proxy, http, free_port, tmp_path / "indexer.log"
         )
-    await door.shut()
 
 
 async def metric(http: httpx.AsyncClient, url: str, line_start: str) -> float:
@@ -146,7 +146,7 @@ async def test_killed_in_the_middle_nothing_is_lost_or_doubled(world: World) -> 
 
 async def test_an_indexer_that_starts_before_its_store_waits_for_it(world: World) -> None:
     """It lives, is not ready, and begins when the store is there; the template is in place before the first document."""
-    await world.door.shut()
+    await world.proxy.close()
     process, url = world.start_indexer()
     try:
         await world.publish(0, BATCH)
@@ -158,7 +158,7 @@ async def test_an_indexer_that_starts_before_its_store_waits_for_it(world: World
                 except httpx.TransportError:
                     await asyncio.sleep(0.1)
         assert (await world.http.get(f"{url}/readyz")).status_code == 503
-        await world.door.open()
+        await world.proxy.start()
         assert await world.until_documents(BATCH) == BATCH
         mapping = (await world.http.get(f"{world.elasticsearch_url}/gateway-log/_mapping")).json()
         assert all(index["mappings"]["dynamic"] == "strict" for index in mapping.values())

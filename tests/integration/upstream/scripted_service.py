@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from gateway.upstream import UpstreamBounds, Upstreams
 from openplatform.errors import PLATFORM_UNAVAILABLE
 from openplatform.records import Instance
+from tests.closing import stop_accepting
 
 Conversation = Callable[["ScriptedService", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -32,6 +33,7 @@ class ScriptedService:
 
     async def stop(self) -> None:
         """Closes the port and every connection."""
+        await stop_accepting(self._server.sockets)
         self._server.close()
         for task in self._tasks:
             task.cancel()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from tests.closing import stop_accepting
 from tests.faults.upstream import reset
 
 
@@ -41,11 +42,14 @@ class Proxy:
             reset(writer)
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        """Listens, on the port of the time before if there was one."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
+        """Cuts what is there, refuses what comes."""
         assert self._server is not None
+        await stop_accepting(self._server.sockets)
         self._server.close()
         self.cut()
         for task in tuple(self._tasks):
