@@ -177,7 +177,7 @@ def main(
             table.add_column(heading, justify="left" if heading in ("list", "slowest") else "right")
         for asked in LISTS:
             for path in (asked.page, f"/api/v1{asked.twin}"):
-                if only not in asked.page:
+                if only and only != asked.page:
                     continue
                 found = reader.measure(path, asked.urls(path), rounds, (admin.pid, monitor.pid), mariadb.pid)
                 slowest, url = found.slowest()

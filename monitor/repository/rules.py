@@ -117,6 +117,13 @@ async def page_of_rules(
     return total, [_rule(row) for row in rows]
 
 
+async def rule_names(database: Database) -> dict[int, str]:
+    """id → name of every rule that was not deleted, by name."""
+    known = sa.select(alert_rule.c.id, alert_rule.c.name).where(alert_rule.c.deleted_at.is_(None))
+    async with database.read() as connection:
+        return {row.id: row.name for row in await connection.execute(known.order_by(alert_rule.c.name))}
+
+
 async def rules_by_id(database: Database, ids: Iterable[int | None]) -> dict[int, AlertRule]:
     """id → rule of those among them, also of those that were deleted."""
     wanted = alert_rule.c.id.in_({rule_id for rule_id in ids if rule_id is not None})

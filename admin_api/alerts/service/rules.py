@@ -30,6 +30,11 @@ class Rules:
         rules = [RuleView.model_validate(rule) for rule in answer["rules"]]
         return rules, answer.get("total", len(rules))  # a monitor of an earlier version shows all of them
 
+    async def names(self) -> dict[int, str]:
+        """id → name of every rule, by name."""
+        answer = await self._monitor.get("/rules", names_only="true")
+        return {rule["id"]: rule["name"] for rule in answer["rules"]}
+
     async def find(self, rule_id: int) -> RuleView:
         """Raises a 404 Problem."""
         return RuleView.model_validate(await self._monitor.get(f"/rules/{rule_id}"))

@@ -18,7 +18,6 @@ from admin_api.alerts.service.shapes import (
     AlertListing,
     AlertView,
     MailListing,
-    RuleListing,
     SilenceDraft,
     SilenceListing,
 )
@@ -83,10 +82,10 @@ def alert_pages(parts: Parts) -> APIRouter:
         view = await console.views.of(request)
         listing = read_query(AlertListing, request.query_params, size=view.page_size)
         found: list[AlertView] = []
-        names, total, outage = {}, 0, None
+        names: dict[int, str] = {}
+        total, outage = 0, None
         try:
-            (found, total), (offered, _) = await asyncio.gather(alerts.page(listing), rules.page(RuleListing(size=100)))
-            names = {rule.id: rule.name for rule in offered}
+            (found, total), names = await asyncio.gather(alerts.page(listing), rules.names())
         except Problem as problem:
             outage = problem
         lines = {alert.id: sparkline([value for _, value in alert.samples], alert.threshold) for alert in found}

@@ -93,6 +93,9 @@ async def test_a_rule_is_made_edited_and_deleted(http: httpx.AsyncClient) -> Non
     paged = (await asked(http, "/rules?page_no=2&page_size=3"))[1]
     assert (paged["total"], [rule["name"] for rule in paged["rules"]]) == (4, ["慢订单"])
     assert (await asked(http, "/rules?q=nobody%25"))[1] == {"total": 0, "rules": []}
+    names = (await asked(http, "/rules?names_only=true"))[1]["rules"]
+    assert [rule["name"] for rule in names] == ["blind", "default", "quota", "慢订单"]
+    assert {frozenset(rule) for rule in names} == {frozenset(("id", "name"))}
 
 
 async def test_a_rules_hours_are_set_changed_and_taken_away(http: httpx.AsyncClient) -> None:
