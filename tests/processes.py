@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[1]
-READY_WITHIN_S = 60
-ENDED_WITHIN_S = 60
+READY_WITHIN_S = 120
+ENDED_WITHIN_S = 120
 
 
 @dataclass
@@ -67,7 +67,7 @@ async def serve(
 
 
 async def _ready(running: Running, path: str) -> None:
-    async with httpx.AsyncClient(trust_env=False, timeout=2) as http, asyncio.timeout(READY_WITHIN_S):
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as http, asyncio.timeout(READY_WITHIN_S):
         while True:
             if running.process.poll() is not None:
                 raise AssertionError(f"it ended with {running.process.returncode}:\n{running.words.read_text()}")

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from tests.closing import stop_accepting
 from tests.faults.upstream import reset
+from tests.servers import free_port
 
 
 class Proxy:
@@ -14,7 +15,7 @@ class Proxy:
 
     def __init__(self, to_port: int) -> None:
         self.to_port = to_port
-        self.port = 0
+        self.port = free_port()  # none that a caller may be given while nobody listens here
         self.delay_s = 0.0
         self.drops_replies = False
         self.says: bytes | None = None
@@ -42,9 +43,8 @@ class Proxy:
             reset(writer)
 
     async def start(self) -> None:
-        """Listens, on the port of the time before if there was one."""
+        """Listens; again after it was closed."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Cuts what is there, refuses what comes."""

@@ -88,7 +88,7 @@ async def test_u11_an_instance_is_killed(durable_redis: Redis, vhost: str, folde
                 async with load.running():
                     await asyncio.sleep(world.times.before_s)
                     load.enter("fault")
-                    first.kill()
+                    await first.kill()
                     await asyncio.sleep(world.times.fault_s)
                     await first.start()
                     load.enter("after")

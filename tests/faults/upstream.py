@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 from tests.closing import stop_accepting
 from tests.faults.ledger import Ledger
+from tests.servers import free_port
 
 Behaviour = Callable[["FakeService", asyncio.StreamWriter], Awaitable[bool]]
 """Answers one request that was read and counted; False = the connection is over."""
@@ -35,7 +36,7 @@ class FakeService:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.behaviour: Behaviour = well
-        self.port = 0
+        self.port = free_port()  # none that a caller may be given while nobody listens here
         self.requests = 0
         self.connections = 0
         self._server: asyncio.Server | None = None
@@ -43,9 +44,8 @@ class FakeService:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listens, on the port of the time before if there was one."""
+        """Listens; again after it was closed."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def kill(self) -> None:
         """What the kernel does for a process that is killed: the port closes, every connection is reset."""

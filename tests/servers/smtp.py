@@ -24,6 +24,9 @@ from cryptography.x509.oid import NameOID
 from tests.closing import stop_accepting
 from tests.servers.ports import free_port
 
+READY_WITHIN_S = 120.0
+"""aiosmtpd's own five seconds are short on a machine that stands still for some."""
+
 
 @dataclass(frozen=True)
 class Mail:
@@ -39,7 +42,7 @@ class _Controller(Controller):
     """aiosmtpd's, which leaves connections open when it stops, each a warning in whatever test runs when it is collected."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, ready_timeout=READY_WITHIN_S, **options)
         self._connections: weakref.WeakSet[SMTP] = weakref.WeakSet()
 
     def factory(self) -> SMTP:
@@ -129,7 +132,7 @@ class SmtpServer:
         with self._arrived:
             self._mails.clear()
 
-    def wait_for(self, count: int, timeout_s: float = 30.0) -> list[Mail]:
+    def wait_for(self, count: int, timeout_s: float = 120.0) -> list[Mail]:
         """Wait until at least `count` mails have come; AssertionError after `timeout_s`. For synchronous tests."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self._mails) >= count, timeout_s):
