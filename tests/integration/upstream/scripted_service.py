@@ -5,11 +5,13 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 from gateway.upstream import UpstreamBounds, Upstreams
 from openplatform.errors import PLATFORM_UNAVAILABLE
 from openplatform.records import Instance
 from tests.closing import stop_accepting
+from tests.servers import free_port
 
 Conversation = Callable[["ScriptedService", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -27,7 +29,8 @@ class ScriptedService:
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+        """Listens at a port that stays this service's while it is stopped: no client's own end of a connection takes it."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port or free_port())
         host, bound = self._server.sockets[0].getsockname()
         self.address = f"{host}:{bound}"
 
@@ -74,7 +77,9 @@ class ScriptedService:
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """Ends the connection with RST, as a process that is killed does."""
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wire = writer.get_extra_info("socket")
+    if wire is not None:  # uvloop's word for a connection that is gone already
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
@@ -172,8 +177,9 @@ async def running(*conversations: Conversation) -> AsyncIterator[list[ScriptedSe
 
 @asynccontextmanager
 async def upstreams_to(*addresses: str, bounds: UpstreamBounds | None = None) -> AsyncIterator[Upstreams]:
-    """Upstreams with one service, `svc`, pinned to the addresses."""
-    upstreams = Upstreams(FixedDirectory({}), pinned={"svc": addresses}, bounds=bounds)
+    """Upstreams with one service, `svc`, pinned to the addresses. They wait long for a connection: this very process accepts it."""
+    patient = replace(bounds or UpstreamBounds(), connect_timeout_s=30.0)
+    upstreams = Upstreams(FixedDirectory({}), pinned={"svc": addresses}, bounds=patient)
     try:
         yield upstreams
     finally:

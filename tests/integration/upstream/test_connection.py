@@ -20,16 +20,17 @@ from tests.integration.upstream.scripted_service import (
     saying,
     upstreams_to,
 )
+from tests.waiting import until
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
 
 
-async def ask(conversation: Conversation, *, timeout_s: float = 2.0, bounds: UpstreamBounds | None = None):
+async def ask(conversation: Conversation, *, timeout_s: float = 30.0, bounds: UpstreamBounds | None = None):
     async with running(conversation) as [service], upstreams_to(service.address, bounds=bounds) as upstreams:
         return await upstreams.call("svc", GET, b"", timeout_s=timeout_s, idempotent=True)
 
 
-async def refusal(conversation: Conversation, *, timeout_s: float = 2.0, bounds: UpstreamBounds | None = None) -> str:
+async def refusal(conversation: Conversation, *, timeout_s: float = 30.0, bounds: UpstreamBounds | None = None) -> str:
     with pytest.raises(OpenPlatformError) as caught:
         await ask(conversation, timeout_s=timeout_s, bounds=bounds)
     assert caught.value.code == 15
@@ -55,7 +56,7 @@ async def test_an_answer_comes_back_with_status_body_type_and_coding() -> None:
 async def test_the_request_arrives_byte_for_byte() -> None:
     """Head and body are sent as they were given, one after the other."""
     async with running(answering(answer())) as [service], upstreams_to(service.address) as upstreams:
-        await upstreams.call("svc", POST, b"{}", timeout_s=2, idempotent=False)
+        await upstreams.call("svc", POST, b"{}", timeout_s=30, idempotent=False)
         assert service.requests == [POST + b"{}"]
 
 
@@ -63,7 +64,7 @@ async def test_one_connection_serves_many_calls_one_after_the_other() -> None:
     """Connections are kept alive."""
     async with running(answering(answer())) as [service], upstreams_to(service.address) as upstreams:
         for _ in range(20):
-            await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=True)
+            await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=True)
         assert service.connections == 1
         assert len(service.requests) == 20
 
@@ -71,7 +72,7 @@ async def test_one_connection_serves_many_calls_one_after_the_other() -> None:
 async def test_nagle_is_off() -> None:
     """A request leaves at once, also when it takes two packets."""
     async with running(answering(answer())) as [service], upstreams_to(service.address) as upstreams:
-        await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=True)
+        await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=True)
         [member] = upstreams._services.balancers()[0].members
         connection = member.pool.take(asyncio.get_running_loop().time())
         assert connection is not None
@@ -86,7 +87,7 @@ async def test_connection_close_is_honoured() -> None:
         upstreams_to(service.address) as upstreams,
     ):
         for _ in range(3):
-            await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=False)
+            await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=False)
         assert service.connections == 3
 
 
@@ -176,31 +177,31 @@ async def test_bounds_of_an_answer() -> None:
     assert len((await ask(saying(answer(b"x" * 9_000), then="hang"), bounds=bounds)).body) == 9_000
 
 
-@pytest.mark.parametrize("whole", [b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + b"x" * 50, b""])
+@pytest.mark.parametrize("whole", [b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + b"x" * 250, b""])
 async def test_a_drip_does_not_move_the_deadline(whole: bytes) -> None:
     """A service that sends a byte now and then, in head or body, is cut at the deadline of the whole call."""
-    text = whole or b"HTTP/1.1 200 OK\r\nX: " + b"x" * 50
+    text = whole or b"HTTP/1.1 200 OK\r\nX: " + b"x" * 250
     parts: list[bytes | float] = []
     for position in range(len(text)):
         parts += [text[position : position + 1], 0.1]
     started = time.monotonic()
     assert await refusal(saying(*parts, then="hang"), timeout_s=0.3) == TIMEOUT
-    assert 0.25 < time.monotonic() - started < 4.5  # the drip alone takes longer
+    assert 0.25 < time.monotonic() - started < 20  # the drip alone takes longer
 
 
 async def test_a_service_that_hangs_is_cut_at_the_deadline_again_and_again() -> None:
     """The one timer of a connection serves call after call, with shorter and longer deadlines."""
     async with running(answering(answer())) as [service], upstreams_to(service.address) as upstreams:
         await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=True)
-        await upstreams.call("svc", GET, b"", timeout_s=0.5, idempotent=True)
-        await asyncio.sleep(0.6)
+        await upstreams.call("svc", GET, b"", timeout_s=1.5, idempotent=True)
+        await asyncio.sleep(1.6)
         assert (await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=True)).status == 200
         assert service.connections == 1
     async with running(saying(then="hang")) as [service], upstreams_to(service.address) as upstreams:
         for number in range(1, 4):
             with pytest.raises(OpenPlatformError, match="connection-timeout"):
                 await upstreams.call("svc", GET, b"", timeout_s=0.05, idempotent=True)
-            assert service.connections == number
+            await until(lambda number=number: service.connections == number)
 
 
 async def test_what_comes_after_an_answer_never_reaches_the_next_call() -> None:
@@ -210,8 +211,8 @@ async def test_what_comes_after_an_answer_never_reaches_the_next_call() -> None:
             running(answering(answer() + surplus, answer(b'{"mine":1}'))) as [service],
             upstreams_to(service.address) as upstreams,
         ):
-            await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=False)
-            assert (await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=False)).body == b'{"mine":1}'
+            await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=False)
+            assert (await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=False)).body == b'{"mine":1}'
             assert service.connections == 2
 
 
@@ -225,30 +226,34 @@ async def test_bytes_on_an_idle_connection_close_it() -> None:
             writer.write(answer(b'{"stolen":1}'))
 
     async with running(converse) as [service], upstreams_to(service.address) as upstreams:
-        await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=False)
-        await asyncio.sleep(0.05)
-        assert (await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=False)).body == b'{"ok":true}'
+        await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=False)
+        [member] = upstreams._services.balancers()[0].members
+        await until(lambda: member.pool.size == 0)
+        assert (await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=False)).body == b'{"ok":true}'
         assert service.connections == 2
 
 
 async def test_a_caller_that_leaves_takes_its_connection_with_it() -> None:
     """The late answer of a cancelled call can never become another call's answer."""
+    has_left = asyncio.Event()
 
     async def converse(service, reader, writer):
         request = await service.read_request(reader)
-        await asyncio.sleep(0.1 if request and b"slow" in request else 0)
+        if request and b"slow" in request:
+            await has_left.wait()
         writer.write(answer(b'{"slow":1}' if request and b"slow" in request else b'{"fast":1}'))
         await reader.read()
 
     async with running(converse) as [service], upstreams_to(service.address) as upstreams:
         slow = asyncio.create_task(
-            upstreams.call("svc", GET.replace(b"/x", b"/slow"), b"", timeout_s=2, idempotent=True)
+            upstreams.call("svc", GET.replace(b"/x", b"/slow"), b"", timeout_s=30, idempotent=True)
         )
-        await asyncio.sleep(0.03)
+        await until(lambda: bool(service.requests))
         slow.cancel()
         with pytest.raises(asyncio.CancelledError):
             await slow
-        said = await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=True)
+        has_left.set()
+        said = await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=True)
         assert said.body == b'{"fast":1}'
         assert service.connections == 2
 

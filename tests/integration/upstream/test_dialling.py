@@ -15,7 +15,7 @@ BROKEN = "isp.top-remote-connection-error"
 
 async def sub_code_of(upstreams: Upstreams) -> str:
     with pytest.raises(OpenPlatformError) as caught:
-        await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=True)
+        await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=True)
     assert caught.value.is_unsent
     return caught.value.sub_code
 
@@ -53,7 +53,7 @@ async def test_another_instance_takes_the_call() -> None:
         port = service.address.rpartition(":")[2]
         for _ in range(6):  # the first one asked is chosen at random
             upstreams = upstreams_with(DialRules(), service.address, f"169.254.169.254:{port}")
-            assert (await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=False)).status == 200
+            assert (await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=False)).status == 200
             await upstreams.aclose()
 
 
@@ -61,7 +61,7 @@ async def test_a_name_is_resolved_by_the_system() -> None:
     """`localhost` is dialled like any name."""
     async with running(answering(answer())) as [service]:
         upstreams = upstreams_with(DialRules(), service.address.replace("127.0.0.1", "localhost"))
-        assert (await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=True)).status == 200
+        assert (await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=True)).status == 200
         await upstreams.aclose()
 
 
@@ -82,10 +82,10 @@ async def test_a_name_is_dialled_at_the_address_that_was_looked_at() -> None:
 
     async with running(answering(answer(headers=b"Connection: close\r\n"))) as [service]:
         upstreams = upstreams_with(DialRules(resolve=resolve), f"orders.internal:{service.address.rpartition(':')[2]}")
-        assert (await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=False)).status == 200
+        assert (await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=False)).status == 200
         assert await sub_code_of(upstreams) == BROKEN
         assert await sub_code_of(upstreams) == BROKEN
-        assert (await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=False)).status == 200
+        assert (await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=False)).status == 200
         assert asked == ["orders.internal"] * 4
         assert service.connections == 2
         await upstreams.aclose()

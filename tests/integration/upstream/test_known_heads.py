@@ -33,14 +33,14 @@ async def test_answers_with_a_known_head_are_read_as_carefully() -> None:
         upstreams_to(service.address) as upstreams,
     ):
         for _, body in script:
-            heard = await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=False)
+            heard = await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=False)
             assert heard.body == body
         assert heard.status == 503
         assert service.connections == 1
     surplus = answer() + b"HTTP"
     async with running(answering(answer(), surplus, answer())) as [service], upstreams_to(service.address) as upstreams:
         for _ in range(3):
-            assert (await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=False)).status == 200
+            assert (await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=False)).status == 200
         assert service.connections == 2
 
 
@@ -60,5 +60,5 @@ async def test_a_known_head_in_pieces_is_read() -> None:
 
     async with running(converse) as [service], upstreams_to(service.address) as upstreams:
         for _ in range(4):
-            assert (await upstreams.call("svc", GET, b"", timeout_s=2, idempotent=False)).body == b'{"a":1}'
+            assert (await upstreams.call("svc", GET, b"", timeout_s=30, idempotent=False)).body == b'{"a":1}'
         assert service.connections == 1
