@@ -8,6 +8,10 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+AGAIN_S = 3.0
+"""When a cancellation is taken for lost. Sooner would interrupt what a job still does at its end: a lock is given back within
+Redis' 2 s, a transaction rolled back."""
+
 
 @asynccontextmanager
 async def running(job: Coroutine[Any, Any, None], *, name: str | None = None) -> AsyncIterator[asyncio.Task[None]]:
@@ -28,7 +32,7 @@ async def end(task: asyncio.Task[Any]) -> None:
     """
     while not task.done():
         task.cancel()
-        await asyncio.wait({task}, timeout=0.2)
+        await asyncio.wait({task}, timeout=AGAIN_S)
 
 
 def _report(task: asyncio.Task[None]) -> None:
