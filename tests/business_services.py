@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,7 +13,6 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 import sqlalchemy as sa
-import uvicorn
 from starlette.types import ASGIApp
 
 from openplatform.sql import Database, upgrade
@@ -47,11 +45,12 @@ async def migrated_database_url(request: pytest.FixtureRequest, backend: str, fo
 
 
 def as_merchant(vender_id: int, **headers: str) -> dict[str, str]:
-    """Headers of a call that the gateway made for a merchant, with a request id of its own."""
+    """Headers of a call that the gateway made for a merchant, with a request id of its own and as much time as a busy machine needs."""
     return {
         "X-Internal-Key": INTERNAL_KEY,
         "X-Vender-Id": str(vender_id),
         "X-App-Key": "app-1",
+        "X-Request-Deadline-Ms": "60000",
         "X-Request-Id": f"request-{next(_request_numbers)}",
     } | {name.replace("_", "-"): value for name, value in headers.items()}
 
@@ -62,28 +61,6 @@ async def calling(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
         yield client
-
-
-def listening_socket() -> tuple[socket.socket, int]:
-    """A socket on a free port of 127.0.0.1, and the port."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    return listening, listening.getsockname()[1]
-
-
-@asynccontextmanager
-async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
-    """The application behind a real HTTP server on that socket."""
-    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="none")
-    server = uvicorn.Server(config)
-    listening.listen()  # so that callers wait instead of being refused until the server accepts
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await task
-        listening.close()
 
 
 def sample_order(order_id: int, vender_id: int = MERCHANT, **columns: Any) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from tests.closing import stop_accepting
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, *, http: object = "httptools", lifespan: str = "off") -> AsyncIterator[int]:
-    """Yields the port; http: a protocol class of uvicorn's, or its name."""
-    listener = socket.create_server(("127.0.0.1", 0))
+async def serving(
+    app: ASGIApp, *, http: object = "httptools", lifespan: str = "off", listener: socket.socket | None = None
+) -> AsyncIterator[int]:
+    """Yields the port; http: a protocol class of uvicorn's, or its name; listener: closed at the end, None = one on a free port."""
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, http=http, lifespan=lifespan, log_config=None, access_log=False, timeout_graceful_shutdown=2
     )

@@ -1,7 +1,7 @@
 """order_service and warehouse_service while their MySQL is gone or hangs: busy, never a fault, never the caller's error."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from order_service.settings import OrderSettings
 from tests.business_services import INTERNAL_KEY, MERCHANT, ZONE, as_merchant, calling
 from tests.servers import MariaDB, Server
 from tests.servers.mariadb import fresh_database as create_database
+from tests.waiting import until
 from warehouse_service.settings import WarehouseSettings
 
 ITEMS = '[{"product_id": 1, "w_id": 1, "cnt": 1}]'
@@ -54,6 +55,14 @@ class World(NamedTuple):
         answers = [await client.get("/readyz") for client in self.clients.values()]
         return {(answer.status_code, answer.json()["checks"]["database"]) for answer in answers}
 
+    def is_well(self, healthy: set[tuple[int, str]]) -> Callable[[], Awaitable[bool]]:
+        """Whether both answer as they did when all was well, and say that they are ready."""
+
+        async def holds() -> bool:
+            return statuses(await self.answers()) == healthy and await self.readiness() == {(200, "ok")}
+
+        return holds
+
 
 def _carried(method: str, params: dict[str, str]) -> dict[str, dict[str, str]]:
     return {"params" if method == "GET" else "json": params}
@@ -90,14 +99,13 @@ async def test_a_killed_database_makes_the_services_busy_until_it_is_back(world:
     """Every API answers 503, /readyz says which store; with the database back all is well, without a restart."""
     healthy = statuses(await world.answers())
     assert not healthy & BUSY
-    assert await world.readiness() == {(200, "ok")}
+    await until(world.is_well(healthy))
     await asyncio.to_thread(world.server.kill)
     assert statuses(await world.answers()) == BUSY
     assert {status for status, _ in await world.readiness()} == {503}
     assert [(await client.get("/healthz")).status_code for client in world.clients.values()] == [200, 200]
     await asyncio.to_thread(world.server.start)
-    assert statuses(await world.answers()) == healthy
-    assert await world.readiness() == {(200, "ok")}
+    await until(world.is_well(healthy))
 
 
 async def test_a_hung_database_makes_the_services_busy_at_the_callers_deadline(world: World) -> None:
@@ -111,4 +119,4 @@ async def test_a_hung_database_makes_the_services_busy_at_the_callers_deadline(w
         assert {status for status, _ in await world.readiness()} == {503}
     finally:
         world.server.resume()
-    assert statuses(await world.answers()) == healthy
+    await until(world.is_well(healthy))

@@ -30,7 +30,7 @@ from tests.business_services import (
 from warehouse_service.tables import warehouse_product
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 class Services:
@@ -113,15 +113,21 @@ async def until_ready(client: httpx.AsyncClient, *addresses: str) -> None:
                 await asyncio.sleep(0.05)
 
 
+async def post(client: httpx.AsyncClient, url: str, body: dict[str, str]) -> httpx.Response:
+    """A call that is told to come again, since all connections are busy, comes again."""
+    while True:
+        answer = await client.post(url, json=body, headers=as_merchant(MERCHANT))
+        if answer.status_code != 503:
+            return answer
+
+
 async def cancel(client: httpx.AsyncClient, address: str, order_id: int) -> httpx.Response:
-    url = f"http://{address}/orders/{order_id}/cancel"
-    return await client.post(url, json={"reason": "r"}, headers=as_merchant(MERCHANT))
+    return await post(client, f"http://{address}/orders/{order_id}/cancel", {"reason": "r"})
 
 
 async def lock(client: httpx.AsyncClient, address: str, order_id: int, w_id: int, cnt: int = 1) -> httpx.Response:
     items = f'[{{"product_id": 1001, "w_id": {w_id}, "cnt": {cnt}}}]'
-    body = {"order_id": str(order_id), "items": items}
-    return await client.post(f"http://{address}/stock/lock", json=body, headers=as_merchant(MERCHANT))
+    return await post(client, f"http://{address}/stock/lock", {"order_id": str(order_id), "items": items})
 
 
 async def states(databases: dict[str, Database]) -> dict[int, int]:

@@ -1,5 +1,6 @@
 """Two merchants and every route of both services: nobody reads or changes what belongs to the other."""
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -31,12 +32,11 @@ from tests.business_services import (
     add_warehouse,
     as_merchant,
     calling,
-    listening_socket,
     migrated_database_url,
     rows_of,
     sample_order,
-    serving,
 )
+from tests.serving import serving
 from warehouse_service import app as warehouse_app
 from warehouse_service.settings import WarehouseSettings
 from warehouse_service.tables import metadata as stock_tables
@@ -145,13 +145,13 @@ async def ground(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     embedded, shared = Embedded(), {"redis_url": "memory://", "internal_keys": (INTERNAL_KEY,), "time_zone": ZONE}
     order_url = await migrated_database_url(request, request.param, tmp_path, "order_service")
     stock_url = await migrated_database_url(request, request.param, tmp_path, "warehouse_service")
-    listening, port = listening_socket()
+    listener = socket.create_server(("127.0.0.1", 0))  # whoever calls before it is served waits
     async with AsyncExitStack() as stack:
-        stock_settings = WarehouseSettings(database_url=stock_url, port=port, **shared)  # type: ignore[arg-type]
+        stock_settings = WarehouseSettings(database_url=stock_url, port=listener.getsockname()[1], **shared)  # type: ignore[arg-type]
         order_settings = OrderSettings(database_url=order_url, port=1, **shared)  # type: ignore[arg-type]
         stock = await stack.enter_async_context(warehouse_app.open_resources(stock_settings, embedded))
         stock_app = await stack.enter_async_context(warehouse_app.open_app(stock_settings, embedded))
-        await stack.enter_async_context(serving(stock_app, listening))
+        await stack.enter_async_context(serving(stock_app, listener=listener))
         orders = await stack.enter_async_context(orders_app.open_resources(order_settings, embedded))
         order_app = orders_app.create_app(orders, order_settings)
         clients: World = {}

@@ -1,5 +1,6 @@
 """order_service beside a real warehouse_service, each over its migrated database, on both kinds of server."""
 
+import socket
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -26,11 +27,10 @@ from tests.business_services import (
     add_warehouse,
     as_merchant,
     calling,
-    listening_socket,
     migrated_database_url,
     rows_of,
-    serving,
 )
+from tests.serving import serving
 from warehouse_service.app import open_app as open_warehouse
 from warehouse_service.settings import WarehouseSettings
 from warehouse_service.tables import stock_hold, warehouse_product
@@ -121,16 +121,20 @@ async def warehouse(
 ) -> AsyncIterator[Warehouse]:
     """Serving on a port of its own and registered; 50 of product 1001 on hand."""
     url = await migrated_database_url(request, backend, tmp_path, "warehouse_service")
-    listening, port = listening_socket()
+    listener = socket.create_server(("127.0.0.1", 0))  # whoever calls before it is served waits
     settings = WarehouseSettings(
-        database_url=url, redis_url="memory://", internal_keys=(INTERNAL_KEY,), time_zone=ZONE, port=port
+        database_url=url,
+        redis_url="memory://",
+        internal_keys=(INTERNAL_KEY,),
+        time_zone=ZONE,
+        port=listener.getsockname()[1],
     )
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(url))
         w_id = await add_warehouse(database, "WH001")
         await add_stock(database, w_id, {1001: 50})
         app = await stack.enter_async_context(open_warehouse(settings, embedded))
-        await stack.enter_async_context(serving(app, listening))
+        await stack.enter_async_context(serving(app, listener=listener))
         client = await stack.enter_async_context(calling(app))
         yield Warehouse(settings, database, client, w_id)
 
