@@ -10,10 +10,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+import pytest
 import sqlalchemy as sa
 from starlette.types import ASGIApp
 
 from admin_api.app import create_app, open_resources
+from admin_api.billing.service import balances
+from admin_api.outbox import relay
 from admin_api.resources import Resources
 from admin_api.security.permissions import Permissions
 from admin_api.security.sessions import Sessions, permissions_of_user
@@ -28,6 +31,7 @@ from openplatform.errors import PlatformUnavailable
 from openplatform.lifetime import running
 from openplatform.records import AccessToken, CatalogUpdate, TokenHash
 from openplatform.sql import Database, open_database
+from tests.waiting import PATIENCE_S
 
 API = "/api/v1"
 PASSWORD = "correct horse battery"
@@ -163,7 +167,7 @@ class World:
 
     async def catalogue(self) -> CatalogUpdate:
         """Everything that a gateway would be told now; once the first of it has come, since nothing here waits for that."""
-        async with open_redis(self.settings.redis_url, self._embedded) as client, asyncio.timeout(20):
+        async with open_redis(self.settings.redis_url, self._embedded) as client, asyncio.timeout(PATIENCE_S):
             while True:
                 with suppress(PlatformUnavailable):
                     update = await RedisCatalogReader(client).fetch(epoch=None, version=0)
@@ -196,6 +200,10 @@ async def open_world(
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings, embedded, clock=clock))
         if with_relay:
+            # With its own second a busy machine answers `false` now and then, and what a test reads next is not there yet.
+            patient = stack.enter_context(pytest.MonkeyPatch.context())
+            patient.setattr(relay, "IN_FORCE_WAIT_S", PATIENCE_S)
+            patient.setattr(balances, "PUSH_WAIT_S", PATIENCE_S)
             await stack.enter_async_context(running(resources.relay.run()))
         world = World(settings, resources, clock, embedded, create_app(resources, settings))
         stack.push_async_callback(world.close)
@@ -232,10 +240,3 @@ async def restore_seeds(url: str, seeds: Seeds) -> None:
             await connection.execute(sa.delete(table))
         for name in _SEEDED:
             await connection.execute(sa.insert(metadata.tables[name]), seeds[name])
-
-
-async def eventually(check: Any, within_s: float = 5.0) -> None:
-    """Waits until the async check is true."""
-    async with asyncio.timeout(within_s):
-        while not await check():
-            await asyncio.sleep(0.01)

@@ -1,9 +1,10 @@
-"""An admin_api whose searches reach a log_indexer of the test's own."""
+"""An admin_api that reaches a log_indexer, or a monitor, of the test's own."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 from starlette.types import ASGIApp
@@ -12,8 +13,16 @@ from admin_api.app import create_app
 from log_indexer.settings import IndexerSettings
 from openplatform.service_client import ServiceClient
 from tests.admin_world import World
+from tests.waiting import PATIENCE_S
 
 KEY = "key-of-the-integration-tests"
+
+
+class PatientClient(ServiceClient):
+    """Waits for whatever a busy machine does late. What becomes of answers that are too late is tested with the client itself."""
+
+    async def _call(self, service_id: str, request: Any) -> dict[str, Any]:
+        return await super()._call(service_id, request._replace(deadline_s=PATIENCE_S))
 
 
 def indexer_settings(folder: Path) -> IndexerSettings:
@@ -30,6 +39,6 @@ async def asking(world: World, indexer: ASGIApp | str) -> AsyncIterator[World]:
     address = indexer if isinstance(indexer, str) else "indexer:8011"
     transport = None if isinstance(indexer, str) else httpx.ASGITransport(indexer)
     async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
-        client = ServiceClient(http, world.resources.directory, internal_key=KEY, pinned={"log-indexer": [address]})
+        client = PatientClient(http, world.resources.directory, internal_key=KEY, pinned={"log-indexer": [address]})
         world.app = create_app(replace(world.resources, services=client), world.settings)
         yield world

@@ -6,7 +6,8 @@ import orjson
 
 from admin_api.tables.access import admin_audit_log
 from openplatform.records import SystemParam
-from tests.admin_world import Caller, World, eventually, refusal
+from tests.admin_world import Caller, World, refusal
+from tests.waiting import until
 
 
 async def test_a_mapping_becomes_a_route_of_the_gateways(world: World, admin: Caller) -> None:
@@ -137,7 +138,7 @@ async def test_a_purge_is_in_force_is_audited_and_outlasts_edits_and_imports(wor
         route = (await world.catalogue()).routes[name]
         return route is not None and (route.cache_epoch, route.timeout_ms) == (2, 10)
 
-    await eventually(both_are_in_force, within_s=30)
+    await until(both_are_in_force)
     for off in ({"idempotents": False}, {"idempotents": True, "cache_ttl_s": 0}):
         version = (await admin.shown(path))["version"]
         assert (await admin.patch(path, {"version": version, **off})).status_code == 200

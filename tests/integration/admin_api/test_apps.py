@@ -10,7 +10,8 @@ from admin_api.tables.access import admin_audit_log
 from admin_api.tables.apps import app_info, customer, user_token
 from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.records import QuotaRequest
-from tests.admin_world import PASSWORD, ZONE, Caller, World, eventually, refusal
+from tests.admin_world import PASSWORD, ZONE, Caller, World, refusal
+from tests.waiting import until
 
 IN_FORCE = "x-in-force"
 
@@ -137,7 +138,7 @@ async def test_a_replaced_secret_lives_for_another_day(world: World, admin: Call
     async def only_the_new_one() -> bool:
         return await opened() == [third["app_secret"]]
 
-    await eventually(only_the_new_one)
+    await until(only_the_new_one)
 
 
 async def test_a_replaced_secret_can_be_ended_before_its_day_is_over(world: World, admin: Caller) -> None:

@@ -7,19 +7,22 @@ from dataclasses import dataclass, replace
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from admin_api.billing.jobs import reservations, upkeep
 from admin_api.billing.jobs.accounts import keeping
 from admin_api.settings import AdminSettings
+from admin_api.tables.apps import customer
 from admin_api.tables.billing import balance_ledger
 from openplatform.adapters.balances_redis import RedisBalances
 from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.adapters.rabbitmq_topology import CHARGES
 from openplatform.adapters.redis_client import RedisClient, open_redis
 from openplatform.records import Charge, QuotaRequest, QuotaVerdict, Reservation
-from tests.admin_world import ZONE, Caller, World, eventually, open_world
+from tests.admin_world import ZONE, Caller, World, open_world
 from tests.contract.test_batch_queues import dead_in_rabbitmq
 from tests.servers.redis import flush
+from tests.waiting import PATIENCE_S, until
 
 ASK = QuotaRequest(app_key="app", api_name="open.a.get", daily_limit=None, minute_limit=None)
 
@@ -66,7 +69,7 @@ class Accounts:
         async def reached() -> bool:
             return await self.spendable() == fen
 
-        await eventually(reached, 15)
+        await until(reached)
 
 
 @pytest.fixture
@@ -114,7 +117,7 @@ async def test_a_charge_is_booked_once_however_often_it_comes(accounts: Accounts
     await accounts.send(accounts.charge("r1"), accounts.charge("r1"))
     await accounts.send(accounts.charge("r1"), accounts.charge("r2", 3))
     await accounts.until_spendable(990)
-    await eventually(lambda: depth_is(accounts, 0))
+    await until(lambda: depth_is(accounts, 0))
     assert await accounts.calls() == [("call:r1", -7, 993), ("call:r2", -3, 990)]
     assert await accounts.money() == 990
     (state,) = await accounts.balances.states([accounts.customer_id])
@@ -139,7 +142,7 @@ async def test_what_can_never_be_booked_goes_to_the_dead_letters(accounts: Accou
         dead.extend(await dead_in_rabbitmq(accounts.world.settings.rabbitmq_url, CHARGES))
         return len(dead) == 4
 
-    await eventually(all_dead)
+    await until(all_dead)
     reasons = sorted(reason for reason, _ in dead)
     assert reasons[0] == "a price of 0 fen"
     assert reasons[1] == "no request id"
@@ -153,7 +156,7 @@ async def test_money_owed_is_owed(accounts: Accounts, caplog: pytest.LogCaptureF
     await accounts.send(accounts.charge("r1", 1200))
     await accounts.until_spendable(-200)
     assert await accounts.calls() == [("call:r1", -1200, -200)]
-    assert "is overdrawn: -200 fen" in caplog.text
+    await until(lambda: "is overdrawn: -200 fen" in caplog.text)  # it is said when Redis has been told
     assert (await accounts.reserve("r2", 1)).rule == "balance"
 
 
@@ -171,14 +174,19 @@ async def test_a_new_customer_is_known_without_money(accounts: Accounts) -> None
     async def known() -> bool:
         return (await accounts.balances.spendable([owner["id"]])) == [0]
 
-    await eventually(known, 15)
+    await until(known)
 
 
 async def test_reservations_that_nobody_ended_are_given_back(accounts: Accounts) -> None:
     """A gateway died before the answer: its price can be spent again when its time is over."""
-    await accounts.reserve("r1", 400, hold_s=1)
-    assert await accounts.spendable() == 600
-    await accounts.until_spendable(1000)
+    assert (await accounts.reserve("r1", 400, hold_s=1)).admitted
+
+    async def given_back() -> bool:
+        metrics = (await accounts.admin.http.get("/metrics")).text
+        return 'pailou_reservations_ended_total{result="expired"} 1.0' in metrics
+
+    await until(given_back)
+    assert await accounts.spendable() == 1000
     assert await accounts.calls() == []
 
 
@@ -190,9 +198,9 @@ async def test_answered_calls_whose_charge_never_came_are_booked(accounts: Accou
     async def booked() -> bool:
         return await accounts.calls() == [("call:r1", -400, 600)]
 
-    await eventually(booked, 15)
+    await until(booked)
     await accounts.send(accounts.charge("r1", 400))
-    await eventually(lambda: depth_is(accounts, 0))
+    await until(lambda: depth_is(accounts, 0))
     await accounts.until_spendable(600)
     assert await accounts.calls() == [("call:r1", -400, 600)]
 
@@ -201,9 +209,11 @@ async def test_a_redis_that_lost_its_data_learns_balances_after_the_queue(accoun
     """Charges that were on their way when Redis lost everything are booked before a balance can be spent again."""
     for n in range(20):
         await accounts.reserve(f"r{n}", 10)
-    async with asyncio.timeout(20):
-        await asyncio.to_thread(flush, accounts.world.settings.redis_url)
+    async with accounts.world.database.begin() as connection:  # none is booked before Redis has lost everything
+        await connection.execute(sa.update(customer).values(state=customer.c.state))
         await accounts.send(*(accounts.charge(f"r{n}", 10) for n in range(20)))
+        await asyncio.to_thread(flush, accounts.world.settings.redis_url)
+    async with asyncio.timeout(PATIENCE_S):
         seen = set()
         while await accounts.money() != 800 or await accounts.spendable() is None:
             seen.add(await accounts.spendable())

@@ -7,20 +7,23 @@ from dataclasses import replace
 import pytest
 
 from admin_api.outbox.counters import CounterKeeping
+from admin_api.outbox.relay import COMPLETE_CHECK_S
 from admin_api.settings import AdminSettings
 from admin_api.tables.counters import quota_counter
 from openplatform.adapters.embedded import Embedded
-from openplatform.adapters.quota_redis import STORE_REST_S, RedisQuotaCounter
+from openplatform.adapters.quota_redis import RedisQuotaCounter
 from openplatform.adapters.redis_client import RedisClient, open_redis
 from openplatform.records import QuotaRequest
-from tests.admin_world import ZONE, World, eventually, open_world
+from tests.admin_world import ZONE, World, open_world
 from tests.servers.redis import flush
+from tests.waiting import until
 
 
 @pytest.fixture
 async def world(settings: AdminSettings, clean_redis_url: str) -> AsyncIterator[World]:
-    async with open_world(replace(settings, redis_url=clean_redis_url), None) as opened:
-        await eventually(opened.resources.counters.is_complete)
+    """Its relay makes a pass when the test says so."""
+    async with open_world(replace(settings, redis_url=clean_redis_url), None, with_relay=False) as opened:
+        await opened.resources.relay.relay()
         yield opened
 
 
@@ -43,7 +46,7 @@ async def use(redis: RedisClient, world: World, app_key: str, calls: int) -> int
 async def test_a_new_store_is_made_ready(settings: AdminSettings) -> None:
     """The relay restores the counters of an empty Redis, and by the time the catalogue is complete gateways may count."""
     async with open_world(settings, Embedded()) as world:
-        await eventually(world.resources.catalog_writer.is_complete)
+        await until(world.resources.catalog_writer.is_complete)
         assert await world.resources.counters.is_complete()
 
 
@@ -59,8 +62,8 @@ async def test_counters_come_back_after_redis_lost_them(world: World, redis: Red
     assert rows == {("api", "open.a.get"): 8, ("app", "busy"): 7, ("app", "other"): 1}
     await asyncio.to_thread(flush, world.settings.redis_url)
     assert await keeping.keep() == 0  # what an empty Redis counts must not replace what is kept
-    await eventually(world.resources.counters.is_complete, 15)
-    await asyncio.sleep(STORE_REST_S)
+    world.clock.ahead_s += COMPLETE_CHECK_S
+    await world.resources.relay.relay()
     assert await use(redis, world, "busy", 1) == 8
     assert await use(redis, world, "other", 1) == 2
 

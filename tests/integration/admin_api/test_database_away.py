@@ -18,13 +18,14 @@ from log_indexer.app import create_app as create_indexer
 from log_indexer.app import open_resources as open_indexer
 from openplatform.adapters.embedded import Embedded
 from openplatform.sql import upgrade
-from tests.admin_world import PASSWORD, Caller, World, eventually, open_world, refusal
+from tests.admin_world import PASSWORD, Caller, World, open_world, refusal
 from tests.architecture.test_admin_routes import filled, operations_of
 from tests.integration.admin_api.indexing import asking, indexer_settings
 from tests.integration.admin_api.test_analytics import LAST_HOUR, call_log
 from tests.servers import MariaDB
 from tests.servers.mariadb import execute
 from tests.servers.mariadb import fresh_database as create_database
+from tests.waiting import until
 
 PAGE = {"Accept-Language": "zh-CN", "Accept": "text/html"}
 PART = PAGE | {"HX-Request": "true", "HX-Current-URL": "http://admin/logs?range=1h&app=x"}
@@ -141,7 +142,7 @@ async def test_who_was_here_a_moment_ago_reads_on(away: Away) -> None:
     async def back() -> bool:
         return (await token.get("/apps")).status_code == 200
 
-    await eventually(back, within_s=10)
+    await until(back)
     page = await browser.get("/customers", headers=PAGE)
     assert (page.status_code, "read-only" in page.text, "lost" in page.text) == (200, False, False)
 
@@ -170,7 +171,7 @@ async def test_every_route_keeps_its_permission_and_no_change_gets_through(away:
     async def back() -> bool:
         return (await callers[0][0].get("/apps")).status_code == 200
 
-    await eventually(back, within_s=10)
+    await until(back)
     assert await world.rows(admin_audit_log) == audited
 
 
@@ -190,7 +191,7 @@ async def test_back_again_the_database_decides(away: Away) -> None:
     async def back() -> bool:
         return (await caller.get("/rank")).status_code == 401
 
-    await eventually(back, within_s=10)
+    await until(back)
     assert (await other.get("/apps")).status_code == 200
     await asyncio.to_thread(away.server.kill)
     assert [(await one.get("/rank")).status_code for one in (caller, other)] == [503, 200]

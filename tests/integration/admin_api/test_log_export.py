@@ -22,6 +22,7 @@ from tests.contract.call_log_store.samples import NOON_MS, record
 from tests.integration.admin_api.indexing import asking, indexer_settings
 from tests.serving import serving
 from tests.unit.log_indexer.parts import ScriptedStore
+from tests.waiting import PATIENCE_S
 
 RANGE = {"from": NOON_MS - 1_000_000, "to": NOON_MS + 1_000}
 HOSTILE = [
@@ -111,7 +112,9 @@ async def downloading(caller: Caller, port: int) -> AsyncIterator[httpx.Response
     """An export over a real socket."""
     headers = {"Authorization": caller.http.headers["authorization"]}
     async with (
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, headers=headers) as http,
+        httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, headers=headers, timeout=PATIENCE_S
+        ) as http,
         http.stream("GET", f"{API}/logs/export", params=RANGE) as answer,
     ):
         yield answer
@@ -124,7 +127,7 @@ async def test_an_export_ends_at_its_source_when_the_caller_leaves(world: World,
         async with downloading(await opened.administrator(), port) as answer:
             assert answer.headers["x-total-count"] == str(10**9)
             await anext(answer.aiter_bytes())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             asked = -1
             while asked != store.asked:
                 asked = store.asked

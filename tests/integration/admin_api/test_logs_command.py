@@ -24,7 +24,6 @@ from tests.shell import Shell, operator_environ
 from tests.waiting import until
 
 COUNT = 1_200
-NOW_MS = int(time.time() * 1000)
 
 
 @dataclass
@@ -40,8 +39,9 @@ async def terminal(world: World, tmp_path: Path) -> AsyncIterator[Terminal]:
     settings = indexer_settings(tmp_path)
     async with open_indexer(settings, Embedded()) as resources:
         await resources.store.prepare()
+        now_ms = int(time.time() * 1000)
         await resources.store.add([
-            record(f"r{n:05}", receiveTime=NOW_MS - n * 1000, errorCode="27:expired" if n % 100 == 0 else "0",
+            record(f"r{n:05}", receiveTime=now_ms - n * 1000, errorCode="27:expired" if n % 100 == 0 else "0",
                    requestContent=f"n={n} 收货人 张三" if n == 7 else f"n={n} =1+1", apiName="open.order.get")
             for n in range(COUNT)
         ])  # fmt: skip
@@ -87,7 +87,8 @@ async def test_new_calls_are_followed(terminal: Terminal, tmp_path: Path) -> Non
         process = subprocess.Popen(command, cwd=tmp_path, env=shell.environ, stdout=out, stderr=out)  # noqa: ASYNC220  # it returns at once
 
     def shown() -> list[str]:
-        return [json.loads(line)["requestId"] for line in screen.read_text().splitlines() if line.startswith("{")]
+        lines = screen.read_bytes().split(b"\n")[:-1]  # what comes after the last end of a line is not whole yet
+        return [json.loads(line)["requestId"] for line in lines if line.startswith(b"{")]
 
     try:
         await until(lambda: shown() == ["r00001", "r00000"])

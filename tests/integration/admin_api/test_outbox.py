@@ -19,9 +19,10 @@ from openplatform.errors import PLATFORM_UNAVAILABLE
 from openplatform.lifetime import running
 from openplatform.ports import CatalogWriter
 from openplatform.records import ConfigChange, ConfigKind
-from tests.admin_world import Caller, World, eventually, open_world
+from tests.admin_world import Caller, World, open_world
 from tests.servers import Redis
 from tests.servers.redis import flush
+from tests.waiting import until
 
 IN_FORCE = "x-in-force"
 FAR = "2033-01-01T00:00:00Z"
@@ -126,8 +127,8 @@ async def test_what_a_crash_left_behind_is_pushed_at_the_next_start(
         async def noted() -> bool:
             return await unsent(next_one) == 0
 
-        await eventually(pushed, 15)
-        await eventually(noted, 15)
+        await until(pushed)
+        await until(noted)
 
 
 async def test_a_push_that_was_not_noted_is_pushed_again_without_harm(world: World, admin: Caller) -> None:
@@ -143,7 +144,7 @@ async def test_a_push_that_was_not_noted_is_pushed_again_without_harm(world: Wor
     async def noted() -> bool:
         return await unsent(world) == 0
 
-    await eventually(noted)
+    await until(noted)
     assert (await world.catalogue()).apps[app["app_key"]].daily_limit == 2  # type: ignore[union-attr]
 
 
@@ -165,7 +166,7 @@ async def test_while_redis_is_down_changes_are_kept_and_come_later(settings: Adm
         async def there() -> bool:
             return await unsent(world) == 0 and await world.resources.catalog_writer.is_complete()
 
-        await eventually(there, within_s=15)
+        await until(there)
         assert (await world.catalogue()).apps[app["app_key"]].daily_limit == 2  # type: ignore[union-attr]
 
 
@@ -185,7 +186,7 @@ async def test_a_redis_that_lost_everything_gets_everything_again(
         async def complete() -> bool:
             return await world.resources.catalog_writer.is_complete()
 
-        await eventually(complete, within_s=10)
+        await until(complete)
         after = await world.catalogue()
         assert (after.apps, after.routes, after.params) == (before.apps, before.routes, before.params)
         assert mapping["gateway_api_name"] in after.routes
@@ -236,7 +237,7 @@ async def test_many_relays_at_once_do_no_harm(settings: AdminSettings, clean_red
         async def quiet() -> bool:
             return await unsent(one) == 0
 
-        await eventually(quiet)
+        await until(quiet)
         known = (await one.catalogue()).apps
         assert [known[app["app_key"]].daily_limit for app in apps] == [10] * 4  # type: ignore[union-attr]
 
@@ -279,7 +280,7 @@ async def test_rows_leave_in_the_order_of_their_ids_in_batches(settings: AdminSe
                 relay.wake()
                 return await relay.in_force(newest)
 
-            await eventually(settled)
+            await until(settled)
         versions = [change.version for change in notes.published]
         assert versions == sorted(versions)
         assert [change.key for change in notes.published] == [f"p{n}" for n in range(1200)]

@@ -21,9 +21,10 @@ from openplatform.adapters.redis_client import open_redis
 from openplatform.errors import SettingsError
 from openplatform.sql import upgrade
 from openplatform.web import SystemClock
-from tests.admin_world import PASSWORD, Caller, World, eventually, open_world, refusal
+from tests.admin_world import PASSWORD, Caller, World, open_world, refusal
 from tests.servers import MariaDB
 from tests.servers.mariadb import fresh_database as create_database
+from tests.waiting import until
 
 FIRST = "Root@Pailou.example"
 
@@ -58,7 +59,7 @@ async def test_in_the_all_in_one_the_first_administrator_keeps_the_password(sett
             async def registered() -> bool:
                 return [i.address for i in await directory.instances("admin-api")] == ["127.0.0.1:8001"]
 
-            await eventually(registered)
+            await until(registered)
         assert await directory.instances("admin-api") == ()
 
 
@@ -130,7 +131,7 @@ async def test_a_database_that_goes_away_is_no_fault_of_the_callers(
         async def back() -> bool:
             return (await admin.get("/apps")).status_code == 200
 
-        await eventually(back, within_s=10)
+        await until(back)
         assert (await admin.post("/customers", {"username": "x"})).status_code == 201
 
 
