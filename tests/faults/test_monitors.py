@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.faults.monitors import MonitorWorld, check_mails, open_monitor_world
+from tests.faults.monitors import PATIENCE_S, MonitorWorld, check_mails, open_monitor_world, until
 from tests.faults.report import report
 from tests.servers import Redis, SmtpServer
 from tests.servers.mariadb import drop_database
@@ -68,8 +68,11 @@ async def test_s3_the_leader_sleeps_through_its_lock_and_wakes(world: MonitorWor
     world.let_go(leader)
     leader.send(signal.SIGCONT)
     await world.judged(5)
-    already = await leader.runs("already")
-    assert already >= 1
+
+    async def left_it_to_the_other() -> bool:
+        return await leader.runs("already") >= 1
+
+    await until(left_it_to_the_other, PATIENCE_S)
     figures = await check_mails(world)
     report("S3", stopped_s=2 * world.lock_s, **figures)
 
