@@ -136,6 +136,8 @@ class IndexingWorld:
             if after is not None:
                 body["search_after"] = after
             answer = await self.http.post("/gateway-log-*/_search", json=body)
+            if answer.status_code == 503:  # an index that is being made has no shard yet
+                return found
             hits = answer.json()["hits"]["hits"]
             if not hits:
                 return found

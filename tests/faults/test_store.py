@@ -123,6 +123,7 @@ async def test_e2_some_shards_are_away(world: IndexingWorld, indexer: Running) -
         await asyncio.sleep(world.times.before_s)
         world.proxy.bulk = every_third
         await asyncio.sleep(world.times.fault_s)
+        await until(lambda: bool(bad))
         world.proxy.bulk = None
         await asyncio.sleep(world.times.after_s)
     figures = await world.settle(sent)
@@ -178,13 +179,16 @@ async def test_e4_the_store_is_too_busy(whole: bool, world: IndexingWorld, index
         world.proxy.bulk = busy
         world.proxy.attempts.clear()
         world.proxy.bulks.clear()
+        began = time.monotonic()
         await asyncio.sleep(world.times.fault_s)
+        await until(lambda: bool(world.proxy.bulks))
         world.proxy.bulk = None
+        busy_s = time.monotonic() - began
         most, asked = max(world.proxy.attempts.values()), len(world.proxy.bulks)
         await asyncio.sleep(world.times.after_s)
     figures = await world.settle(sent)
     # Waits of 0.1 s and more that double: ten of one record would take a minute and a half.
-    assert most <= (4 if whole else 3) + world.times.fault_s
+    assert most <= (4 if whole else 3) + busy_s
     report("E4", **{f"{'whole' if whole else 'items'}_{name}": value for name, value in figures.items()},
            **{f"{'whole' if whole else 'items'}_requests_in_fault": asked})  # fmt: skip
 
@@ -199,14 +203,14 @@ async def test_e5_the_disk_is_at_its_flood_stage(world: IndexingWorld, indexer: 
         began = time.monotonic()
         await world.http.put(block, json={"index.blocks.read_only_allow_delete": True})
 
-        async def alarmed() -> bool:
-            return await world.metric(indexer, "pailou_log_store_blocked") == 1
+        async def alarmed() -> bool:  # a bulk of the moment before may still be heard of between two refused ones
+            ready = await world.http.get(f"{indexer.url}/readyz")
+            said = ready.json()["checks"]["store takes writes"]
+            is_counted = await world.metric(indexer, "pailou_log_store_blocked") == 1
+            return is_counted and ready.status_code == 503 and "cluster_block_exception" in said
 
         await until(alarmed)
         alarm_s = time.monotonic() - began
-        ready = await world.http.get(f"{indexer.url}/readyz")
-        assert ready.status_code == 503
-        assert "cluster_block_exception" in ready.json()["checks"]["store takes writes"]
         await asyncio.sleep(world.times.fault_s)
         await world.http.put(block, json={"index.blocks.read_only_allow_delete": None})
         await asyncio.sleep(world.times.after_s)
@@ -221,20 +225,29 @@ async def test_e6_replies_are_lost(world: IndexingWorld, indexer: Running) -> No
     """E6: what was stored while the reply was cut off is sent again, found there, and acknowledged: no document twice."""
     sent = Sent("e6")
 
+    stored = asyncio.Event()
+
     async def cutting(proxy: StoreProxy, items: Items) -> None:
         await proxy.send(items)
+        stored.set()
+
+    async def found_there() -> float:
+        return await world.metric(indexer, "pailou_indexer_docs_total", result="duplicate") - before
+
+    async def any_found() -> bool:
+        return await found_there() > 0
 
     before = await world.metric(indexer, "pailou_indexer_docs_total", result="duplicate")
     async with world.stream(sent):
         await asyncio.sleep(world.times.before_s)
         world.proxy.bulk = cutting
         await asyncio.sleep(world.times.fault_s)
+        await until(stored.is_set)
         world.proxy.bulk = None
         await asyncio.sleep(world.times.after_s)
-    figures = await world.settle(sent)
-    duplicates = await world.metric(indexer, "pailou_indexer_docs_total", result="duplicate") - before
-    assert duplicates > 0
-    report("E6", **figures, found_there=round(duplicates))
+    figures = await world.settle(sent)  # which finds them before the indexer has heard of it
+    await until(any_found)
+    report("E6", **figures, found_there=round(await found_there()))
 
 
 async def test_e7_a_bulk_is_too_large(world: IndexingWorld, indexer: Running) -> None:
