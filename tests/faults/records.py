@@ -15,6 +15,7 @@ from openplatform.records import CallLog
 from tests.faults.ledger import Ledger
 from tests.processes import Running
 from tests.stored_logs import every_hit, stored
+from tests.waiting import PATIENCE_S
 
 
 class Documents:
@@ -25,7 +26,7 @@ class Documents:
         self._ledger = ledger
         self._store = store
 
-    async def settle(self, *, within_s: float = 60.0) -> None:
+    async def settle(self, *, within_s: float = PATIENCE_S) -> None:
         """As Records'."""
         ends = asyncio.get_running_loop().time() + within_s
         while asyncio.get_running_loop().time() < ends:
@@ -50,7 +51,7 @@ class Records:
         for log in self._decoder.decode_lines(plain(body)):
             self._ledger.logs[log.requestId] += 1
 
-    async def settle(self, *, within_s: float = 8.0) -> None:
+    async def settle(self, *, within_s: float = PATIENCE_S) -> None:
         """Returns when every answered call has its record, or when that has not come true in time: `check` counts what lacks."""
         ends = asyncio.get_running_loop().time() + within_s
         while self._ledger.check().lost_logs and asyncio.get_running_loop().time() < ends:
