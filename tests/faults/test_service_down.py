@@ -17,6 +17,7 @@ from tests.faults.times import LATE_S, times
 from tests.faults.upstream import FakeService, http_answer, well
 from tests.faults.world import FaultWorld, descriptors, open_fault_world, route, workers_of
 from tests.servers import Redis
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OTHER = "open.other.get"
@@ -24,8 +25,12 @@ OPEN_S = BreakerRules().open_s if times().is_full else 1.0
 WINDOW_S = BreakerRules().window_s if times().is_full else 2.0
 """A short fault must outweigh the good calls before it."""
 RULES = BreakerRules(open_s=OPEN_S, window_s=WINDOW_S)
+FLAPS = BreakerRules(open_s=OPEN_S)
+"""With the whole window: a machine that stands still for two seconds must not make calls forgotten."""
 NEVER_OPENS = BreakerRules(min_calls=10**9)
 DEADLINE_MS = times().deadline_ms
+ROOM_S = 10
+"""For a busy machine."""
 ROWS = ("refused", "slow", "hung", "flapping")
 
 
@@ -37,7 +42,8 @@ def method(row: str) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(durable_redis: Redis, vhost: str, folder: Path) -> AsyncIterator[FaultWorld]:
     """Two gateway processes, a service for every row, and one that is always well."""
-    routes = [route(method(row), row, breaker=RULES, timeout_ms=DEADLINE_MS) for row in ROWS]
+    rules = dict.fromkeys(ROWS, RULES) | {"flapping": FLAPS}
+    routes = [route(method(row), row, breaker=rules[row], timeout_ms=DEADLINE_MS) for row in ROWS]
     routes.append(route(method("outage"), "outage", breaker=NEVER_OPENS))
     routes.append(route("open.write.post", "outage", breaker=NEVER_OPENS, http_method="POST", idempotent=False))
     async with open_fault_world(durable_redis, vhost, folder, routes=[*routes, route(OTHER, "other")]) as world:
@@ -52,8 +58,8 @@ def not_forwarded(world: FaultWorld, row: str) -> list[Entry]:
 
 async def outage(
     world: FaultWorld, row: str, begin: Callable[[FakeService], object], end: Callable[[FakeService], object]
-) -> tuple[float, list[int], list[int]]:
-    """Load on the row's API and on a healthy one; seconds until the row's API is well again, descriptors at most and at the end."""
+) -> tuple[float, list[int]]:
+    """Load on the row's API and on a healthy one; seconds until the row's API is well again, descriptors at most."""
     service = world.services[row]
     load = world.begin(Kind(method(row)), Kind(OTHER))
     most = [0, 0]
@@ -63,29 +69,38 @@ async def outage(
         if asyncio.iscoroutine(beginning := begin(service)):
             await beginning
         ends = now() + world.times.fault_s
-        while now() < ends:
+        while now() < ends or not not_forwarded(world, row):  # a breaker that never opens ends the test
             most = [max(m, descriptors(pid)) for m, pid in zip(most, workers_of(world.gateway), strict=True)]
             await asyncio.sleep(0.1)
         if asyncio.iscoroutine(ending := end(service)):
             await ending
         ended = load.enter("recovery")
-        await asyncio.sleep(2 * 1.2 * OPEN_S + 1)
-        load.enter("after")
-        await asyncio.sleep(world.times.after_s)
+        recovery_s = await well_again(world, row, ended)
     await world.records.settle()
     ledger, verdict = world.ledger, world.ledger.check()
     assert (verdict.lost, verdict.lost_logs) == (0, 0), ledger.codes()
     assert {entry.code for entry in ledger.calls(method=OTHER)} == {0}, ledger.codes(method=OTHER)
     assert {entry.code for entry in ledger.calls(method=method(row))} <= {0, 15}, ledger.codes(method=method(row))
-    assert {entry.code for entry in ledger.calls("after")} == {0}, ledger.codes("after")
+    assert recovery_s < 2 * 1.2 * OPEN_S + ROOM_S
     assert max(entry.took_s for entry in ledger.calls(method=method(row))) < DEADLINE_MS / 1000 + LATE_S
-    assert not_forwarded(world, row), "no breaker opened"
-    await asyncio.sleep(1)
-    return (
-        ledger.recovery_s(ended, lambda e: e.method == method(row) and e.code != 0),
-        most,
-        [descriptors(pid) for pid in workers_of(world.gateway)],
-    )
+    return recovery_s, most
+
+
+async def well_again(world: FaultWorld, row: str, since: float) -> float:
+    """Waits for a time without a bad call as long as a row has after its fault; seconds until it began. A machine that stands still
+    for a second, which is all that these calls have, makes it begin anew."""
+    ledger = world.ledger
+
+    def bad_for_s() -> float:
+        return ledger.recovery_s(since, lambda entry: entry.code != 0)
+
+    def is_well() -> bool:
+        well_since = since + bad_for_s()
+        asked = any(entry.answered_at and entry.sent_at > well_since for entry in ledger.calls(method=method(row)))
+        return asked and now() - well_since >= world.times.after_s
+
+    await until(is_well)
+    return bad_for_s()
 
 
 def figures(world: FaultWorld, row: str) -> dict[str, object]:
@@ -103,7 +118,7 @@ def figures(world: FaultWorld, row: str) -> dict[str, object]:
 
 async def test_u1_a_service_is_gone(world: FaultWorld) -> None:
     """U1: a service that refuses connections is an isp error, soon without asking it; other APIs do not notice; back within 2 pauses."""
-    recovery_s, _, _ = await outage(world, "refused", FakeService.kill, FakeService.start)
+    recovery_s, _ = await outage(world, "refused", FakeService.kill, FakeService.start)
     report("U1", **figures(world, "refused"), recovery_s=round(recovery_s, 1), open_s=OPEN_S)
 
 
@@ -118,7 +133,7 @@ def behaving(behaviour: Callable[..., object]) -> Callable[[FakeService], object
 
 async def test_u2_a_service_takes_10_s(world: FaultWorld) -> None:
     """U2: calls end at the API's deadline, the breaker opens, and what waits is bounded."""
-    recovery_s, most, _ = await outage(world, "slow", behaving(after(10.0)), behaving(well))
+    recovery_s, most = await outage(world, "slow", behaving(after(10.0)), behaving(well))
     longest_s = max(entry.took_s for entry in world.ledger.calls(method=method("slow")))
     assert sum(most) < 400
     report(
@@ -130,9 +145,15 @@ async def test_u2_a_service_takes_10_s(world: FaultWorld) -> None:
 async def test_u3_a_service_says_nothing_more(world: FaultWorld) -> None:
     """U3: connections on which nothing ever comes are given up at the deadline, and their descriptors with them."""
     base = [descriptors(pid) for pid in workers_of(world.gateway)]
-    _, most, rest = await outage(world, "hung", behaving(never), behaving(well))
-    # Kept connections of callers and of both services come and go by the dozen.
-    assert all(left <= at_first + 60 for left, at_first in zip(rest, base, strict=True)), (base, most, rest)
+    _, most = await outage(world, "hung", behaving(never), behaving(well))
+    rest: list[int] = []
+
+    def are_given_up() -> bool:
+        # Kept connections of callers and of both services come and go by the dozen.
+        rest[:] = [descriptors(pid) for pid in workers_of(world.gateway)]
+        return all(left <= at_first + 60 for left, at_first in zip(rest, base, strict=True))
+
+    await until(are_given_up)
     report("U3", descriptors=f"{max(base)} → {max(most)} → {max(rest)}", **figures(world, "hung"))
 
 
@@ -143,10 +164,10 @@ async def test_u8_a_service_flaps(world: FaultWorld) -> None:
     load.phase = "fault"
     async with load.running():
         await asyncio.sleep(world.times.fault_s)
+        await until(lambda: bool(not_forwarded(world, "flapping")))
     world.services["flapping"].behaviour = well
     await world.records.settle()
     refused = not_forwarded(world, "flapping")
-    assert refused, world.ledger.codes()
     first = min(entry.sent_at for entry in refused)
     seen = sum(bool(world.ledger.seen[entry.n]) for entry in world.ledger.calls() if entry.sent_at < first)
     # Of two processes the one that opened first; the other may have had as many.
@@ -162,6 +183,8 @@ async def test_u10_full_outage(world: FaultWorld) -> None:
     load.phase = "fault"
     async with load.running():
         await asyncio.sleep(world.times.fault_s)
+        # Of fewer calls the least number of retries would be a larger share.
+        await until(lambda: len(world.ledger.calls(method=method("outage"))) >= 100)
     world.services["outage"].behaviour = well
     await world.records.settle()
     ledger = world.ledger

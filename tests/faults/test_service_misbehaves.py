@@ -16,6 +16,7 @@ from tests.faults.times import LATE_S, times
 from tests.faults.upstream import Behaviour, fake_service, http_answer
 from tests.faults.world import FaultWorld, memory_mb, open_fault_world, route, workers_of
 from tests.servers import Redis
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OTHER = "open.other.get"
@@ -45,6 +46,7 @@ async def misbehaving(world: FaultWorld, behaviours: Mapping[str, Behaviour], *,
         for name, behaviour in behaviours.items():
             world.services[name].behaviour = behaviour
         await asyncio.sleep(world.times.fault_s)
+        await until(lambda: all(errors_of(world.ledger, name) for name in behaviours))
     await world.records.settle()
     verdict = world.ledger.check()
     assert (verdict.lost, verdict.lost_logs) == (0, 0), world.ledger.codes()
@@ -55,7 +57,8 @@ async def misbehaving(world: FaultWorld, behaviours: Mapping[str, Behaviour], *,
 def errors_of(ledger: Ledger, name: str, *, late_s: float = 0.3) -> set[int | None]:
     """Codes of the victim's calls that were sent when its service had surely begun to misbehave."""
     began = min((entry.sent_at for entry in ledger.calls("fault")), default=0.0)
-    return {e.code for e in ledger.calls("fault", method=method(name)) if e.sent_at > began + late_s}
+    calls = ledger.calls("fault", method=method(name))
+    return {e.code for e in calls if e.sent_at > began + late_s and e.answered_at}
 
 
 async def test_u4_rubbish(world: FaultWorld) -> None:
