@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import itertools
 import os
 import subprocess
 import sys
@@ -15,13 +14,14 @@ import pytest_asyncio
 
 from openplatform.records import Record
 from openplatform.sealing import Seal
-from tests.faults.ledger import Ledger, latency_ms, now
-from tests.faults.load import Connection, Kind, Load
+from tests.faults.ledger import latency_ms, now
+from tests.faults.load import Kind
 from tests.faults.report import report
 from tests.faults.world import FaultWorld, app, open_fault_world, route
 from tests.gateway_world import SECRET
 from tests.processes import ROOT
 from tests.servers import Redis, free_port
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 OTHER_KEY = b"another master key of 32 bytes!!"
@@ -64,15 +64,15 @@ async def test_p1_poison_in_the_catalogue(world: FaultWorld, poison: str) -> Non
         bad = world.change(kind, key, body)
         beside = world.change("route", "open.beside.get", msgspec.json.encode(route("open.beside.get")))
         await world.writer.publish([bad, beside])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while await world.metric("pailou_config_rejected(?:_total)?") == refused:
                 await asyncio.sleep(0.02)
         visible_s = now() - began
-        assert await code_of(world, "open.beside.get") == 22
+        assert await world.code(Kind("open.beside.get")) == 22
         load.enter("after")
         await world.put(kind, key, None)
-        async with asyncio.timeout(30):
-            while await code_of(world, "open.beside.get") != 0:
+        async with asyncio.timeout(PATIENCE_S):
+            while await world.code(Kind("open.beside.get")) != 0:
                 await asyncio.sleep(0.02)
         await asyncio.sleep(world.times.before_s / 2)
     await world.put("route", "open.beside.get", None)
@@ -80,15 +80,6 @@ async def test_p1_poison_in_the_catalogue(world: FaultWorld, poison: str) -> Non
     ledger = world.ledger
     assert {entry.code for entry in ledger.calls(method="open.echo.get")} == {0}, ledger.codes()
     report("P1", **{f"{poison}_visible_s": round(visible_s, 2)})
-
-
-async def code_of(world: FaultWorld, method: str) -> int | None:
-    """What one call of the API, signed with the first secret, is answered with."""
-    load = Load([world.gateway.port], Ledger())
-    connection = Connection(lambda: load.ports, itertools.count())
-    entry = await load.call(connection, Kind(method))
-    connection.close()
-    return entry.code
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -102,7 +93,7 @@ async def test_p2_wrong_master_key(world: FaultWorld, folder: Path, workers: int
     command = [sys.executable, "-m", "pailou", "serve", "gateway", "--workers", str(workers)]
     began = now()
     ended = await asyncio.to_thread(
-        subprocess.run, command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+        subprocess.run, command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     said = ended.stdout + ended.stderr
     assert ended.returncode == 78, said
@@ -118,11 +109,16 @@ async def test_p3_a_secret_is_rotated(world: FaultWorld) -> None:
     caller = Kind()
     load = world.begin(caller, Kind(secret=NEW_SECRET, app_key="rotated"), Kind(app_key="rotated"))
     await world.put("app", "rotated", app("rotated", number=7, secrets=(NEW_SECRET, SECRET)))
-    await asyncio.sleep(1)
+
+    async def new_is_known(app_key: str) -> bool:
+        return await world.code(Kind(secret=NEW_SECRET, app_key=app_key)) == 0
+
+    await until(lambda: new_is_known("rotated"))
     async with load.running():
         await asyncio.sleep(world.times.before_s)
         load.enter("fault")
         await world.put("app", "caller", app("caller", secrets=(NEW_SECRET, SECRET)))
+        await until(lambda: new_is_known("caller"))
         await asyncio.sleep(world.times.fault_s / 2)
         caller.secret = NEW_SECRET
         await asyncio.sleep(world.times.fault_s / 2)
@@ -133,5 +129,9 @@ async def test_p3_a_secret_is_rotated(world: FaultWorld) -> None:
     ledger, verdict = world.ledger, world.ledger.check()
     assert {entry.code for entry in ledger.calls()} == {0}, ledger.codes()
     assert (verdict.lost, verdict.doubled, verdict.lost_logs) == (0, [], 0)
-    assert await code_of(world, "open.echo.get") == 25
+
+    async def old_is_gone() -> bool:
+        return await world.code(Kind()) == 25
+
+    await until(old_is_gone)
     report("P3", sign_errors=0, calls=len(ledger.calls()), p99_ms=latency_ms(ledger.calls("fault")))

@@ -12,13 +12,15 @@ from openplatform.adapters.redis_client import open_redis
 from tests.faults.ledger import BUSY, IDENTITY_CODES, latency_ms, now
 from tests.faults.load import Kind, Load
 from tests.faults.report import report
+from tests.faults.times import LATE_S
 from tests.faults.world import SESSION, FaultWorld, descriptors, open_fault_world, route, workers_of
 from tests.servers import Redis
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-DEADLINE_MS = 3000
+DEADLINE_MS = 10_000
 """The service is well in these rows, and shares a process with the load: a busy machine must not make it late."""
-ROOM_S = 3
+ROOM_S = 10
 """For a machine on which processes wait for their turn: 3.5 s were seen at five times its cores in load."""
 KINDS = (Kind(), Kind("open.mine.get", session=SESSION))
 
@@ -34,7 +36,7 @@ async def world(durable_redis: Redis, vhost: str, folder: Path) -> AsyncIterator
 async def counting_again(world: FaultWorld, since: float) -> float:
     """Seconds since that moment until both processes count in Redis again: it runs their scripts."""
     before = await world.scripts_run()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while await world.scripts_run() < before + 20:
             await asyncio.sleep(0.02)
     return now() - since
@@ -48,7 +50,9 @@ def calls_went_on(world: FaultWorld, load: Load) -> None:
     assert codes <= {0, BUSY}, ledger.codes()
     verdict = ledger.check()
     assert (verdict.lost, verdict.doubled, verdict.lost_logs) == (0, [], 0), ledger.codes()
-    assert max(entry.took_s for entry in ledger.calls()) < DEADLINE_MS / 1000 + 0.5
+    # Most of them not at all; a busy machine holds up a few.
+    assert latency_ms(ledger.calls("fault"), 0.5) < 1000
+    assert max(entry.took_s for entry in ledger.calls()) < DEADLINE_MS / 1000 + LATE_S
 
 
 async def test_r1_redis_is_killed(world: FaultWorld) -> None:

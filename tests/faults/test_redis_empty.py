@@ -8,20 +8,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import sqlalchemy as sa
 
+from admin_api.tables.counters import quota_counter
 from openplatform.adapters.quota_snapshot_redis import RedisQuotaSnapshot
+from openplatform.sql import open_database
 from tests.faults.ledger import BUSY, now
 from tests.faults.load import Kind
 from tests.faults.report import report
 from tests.faults.world import FaultWorld, open_fault_world
 from tests.processes import ROOT, Running, serve
 from tests.servers import Redis, free_port
+from tests.waiting import PATIENCE_S, until
 
 EMAIL, PASSWORD = "admin@example.com", "a password of tests 1"
 LIMITED = 7
 LIMIT = 900
-SNAPSHOT_S = 10
-"""How often admin_api keeps the day's counters in its database."""
+ROOM_S = 10
+"""For a busy machine."""
 
 
 @asynccontextmanager
@@ -66,18 +70,25 @@ async def test_r4_redis_comes_back_empty(
 ) -> None:
     """R4: nobody is called unknown, nothing is counted before the day's counters are back, and what was saved is not given twice."""
     redis = await asyncio.to_thread(server_of, Redis)
-    environ = {"PAILOU_WHEN_LIMITS_UNAVAILABLE": "deny"}
+    environ, database_url = {"PAILOU_WHEN_LIMITS_UNAVAILABLE": "deny"}, fresh_database("admin")
     async with (
         open_fault_world(redis, vhost, folder, environ=environ) as world,
-        admin_of(world, fresh_database("admin"), folder) as (_, operator),
+        admin_of(world, database_url, folder) as (_, operator),
     ):
         caller = await app_of(operator)
-        await asyncio.sleep(1.5)
+        known: list[int | None] = []
+        while known[-10:] != [0] * 10:  # whichever of the two processes is asked
+            known.append(await world.code(caller))
         load = world.begin(caller)
         async with load.running():
             await asyncio.sleep(3)
         spent = world.ledger.admitted()
-        await asyncio.sleep(SNAPSHOT_S + 3)
+        used = await world.day_used(caller.app_key)
+
+        async def is_kept() -> bool:
+            return await kept(database_url, caller.app_key) >= used
+
+        await until(is_kept)
         load = world.begin(caller, fresh=False)
         load.phase = "before"
         async with load.running():
@@ -88,16 +99,15 @@ async def test_r4_redis_comes_back_empty(
             await asyncio.to_thread(redis.start)
             began = load.enter("empty")
             snapshot = RedisQuotaSnapshot(world.client)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while not await complete(snapshot):
                     await asyncio.sleep(0.05)
             synced_s = now() - began
-            async with asyncio.timeout(20):
-                # A store that failed is left alone for a second, and for another one each time that it is late.
-                while LIMITED not in {entry.code for entry in world.ledger.calls("empty")}:
-                    await asyncio.sleep(0.1)
+            await until(lambda: LIMITED in {entry.code for entry in world.ledger.calls("empty")})
             load.enter("after")
             await asyncio.sleep(max(3.0, world.times.after_s))
+            # A store that failed is left alone for a second, and for another one each time that a busy machine makes it late.
+            await until(lambda: LIMITED in {entry.code for entry in world.ledger.calls("after")})
         await world.records.settle()
     ledger, verdict = world.ledger, world.ledger.check()
     assert {entry.code for entry in ledger.calls()} <= {0, LIMITED, BUSY}, ledger.codes()
@@ -105,12 +115,17 @@ async def test_r4_redis_comes_back_empty(
     # What was admitted since the last snapshot: the moment of load before the fault.
     unsaved = sum(entry.code == 0 for entry in ledger.calls("before", "fault")) - spent
     assert ledger.admitted() <= LIMIT + unsaved, ledger.codes()
-    # Redis decides again; on a busy machine it is late now and then, and calls are told to come again.
-    assert LIMITED in {entry.code for entry in ledger.calls("after")}, ledger.codes("after")
-    assert synced_s < 5 + 3
+    assert synced_s < 5 + ROOM_S
     report(
         "R4", unknown_app=0, overshoot=max(0, ledger.admitted() - LIMIT), unsaved=unsaved, synced_s=round(synced_s, 1)
     )
+
+
+async def kept(database_url: str, app_key: str) -> int:
+    """Calls of the app's day that admin_api has in its database."""
+    async with open_database(database_url) as database, database.read() as connection:
+        query = sa.select(sa.func.max(quota_counter.c.day_used)).where(quota_counter.c.name == app_key)
+        return int((await connection.execute(query)).scalar_one() or 0)
 
 
 async def complete(snapshot: RedisQuotaSnapshot) -> bool:

@@ -14,6 +14,7 @@ from tests.faults.report import report
 from tests.faults.times import RATE, times
 from tests.faults.world import FaultWorld, app, open_fault_world
 from tests.servers import Redis
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 LIMITED = 7
@@ -35,10 +36,12 @@ async def world(durable_redis: Redis, vhost: str, folder: Path) -> AsyncIterator
         yield world
 
 
-async def with_fault(world: FaultWorld, app_key: str, begin: Fault, end: Fault, *, part: float = 1.0) -> int:
+async def with_fault(
+    world: FaultWorld, app_key: str, begin: Fault, end: Fault, *, part: float = 1.0, until_busy: bool = False
+) -> int:
     """Load of one app before, during and after the fault; how many calls of the day Redis has counted in the end.
 
-    part: of the usual time with the fault.
+    part: of the usual time with the fault; until_busy: not before a call was told to come again.
     """
     load = world.begin(Kind(app_key=app_key))
     async with load.running():
@@ -46,6 +49,7 @@ async def with_fault(world: FaultWorld, app_key: str, begin: Fault, end: Fault, 
         load.enter("fault")
         await begin(world)
         await asyncio.sleep(world.times.fault_s * part)
+        await until(lambda: not until_busy or busy_in(world, "fault") > 0)
         await end(world)
         load.enter("rest")
         await decided_again(world)
@@ -58,12 +62,15 @@ async def with_fault(world: FaultWorld, app_key: str, begin: Fault, end: Fault, 
     return await world.day_used(app_key)
 
 
+def decided_in(world: FaultWorld, *phases: str) -> int:
+    """Calls that Redis has admitted or refused."""
+    return sum(entry.code in (0, LIMITED) for entry in world.ledger.calls(*phases))
+
+
 async def decided_again(world: FaultWorld) -> None:
     """Waits for a call that was counted: a store that has failed is left alone for a second, and for another one each time that a
     busy machine makes it late."""
-    async with asyncio.timeout(20):
-        while not {entry.code for entry in world.ledger.calls("rest")} & {0, LIMITED}:
-            await asyncio.sleep(0.1)
+    await until(lambda: bool(decided_in(world, "rest")))
 
 
 async def test_r5_scripts_are_flushed(world: FaultWorld) -> None:
@@ -79,12 +86,12 @@ async def test_r5_scripts_are_flushed(world: FaultWorld) -> None:
         flushing.append(asyncio.create_task(flush(world)))
 
     async def stop(world: FaultWorld) -> None:
+        # On a busy machine Redis is late now and then, and calls are busy for a second; a script that is not given again, always.
+        await until(lambda: decided_in(world, "fault") > RATE * world.times.fault_s / 10)
         await end(flushing[0])
 
     used = await with_fault(world, "flushed", begin, stop)
     ledger = world.ledger
-    # On a busy machine Redis is late now and then, and calls are busy for a second; a script that is not given again, always.
-    assert busy_in(world, "fault") < 0.9 * len(ledger.calls("fault")), ledger.codes("fault")
     counted_once(world, used, FLUSH_LIMIT)
     report("R5", flush_overshoot=max(0, ledger.admitted() - FLUSH_LIMIT), **await refusing(world))
 
@@ -127,10 +134,8 @@ async def refusing(world: FaultWorld) -> dict[str, object]:
     }
     figures: dict[str, object] = {}
     for name, (begin, cease) in faults.items():
-        used = await with_fault(world, name, begin, cease, part=1 / 3)
+        used = await with_fault(world, name, begin, cease, part=1 / 3, until_busy=True)
         ledger = world.ledger
-        assert {e.code for e in ledger.calls("fault")} >= {BUSY}, (name, ledger.codes("fault"))
-        assert {e.code for e in ledger.calls("rest", "after")} & {0, LIMITED}, (name, ledger.codes("rest", "after"))
         counted_once(world, used, LIMIT)
         figures[f"{name}_overshoot"] = max(0, ledger.admitted() - LIMIT)
     return figures

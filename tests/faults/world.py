@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import itertools
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,14 +23,16 @@ from openplatform.records import AccessToken, App, AppKey, ConfigChange, Record,
 from openplatform.sealing import Seal
 from openplatform.web import SystemClock
 from tests.faults.ledger import Ledger
-from tests.faults.load import Kind, Load
+from tests.faults.load import Connection, Kind, Load
 from tests.faults.records import Documents, Records, documents_of, records_of
 from tests.faults.times import Times, times
 from tests.faults.upstream import FakeService, fake_service
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
+from tests.noon import ZONE
 from tests.processes import Running, serve
 from tests.proxy import Proxy, proxy_before
 from tests.servers import Redis, free_port
+from tests.waiting import PATIENCE_S
 
 SESSION = "6100e23a-session-of-fault-rows"
 VENDER_ID = 777
@@ -67,6 +70,14 @@ class FaultWorld:
                 book.clear()
         return Load([self.gateway.port], self.ledger, kinds or (Kind(),), **options)
 
+    async def code(self, kind: Kind) -> int | None:
+        """What one call is answered with, on a connection of its own; it is not in the ledger."""
+        load = Load([self.gateway.port], Ledger())
+        connection = Connection(lambda: load.ports, itertools.count())
+        entry = await load.call(connection, kind)
+        connection.close()
+        return entry.code
+
     @property
     def service(self) -> FakeService:
         """The only service, or the first."""
@@ -82,7 +93,7 @@ class FaultWorld:
         self._version += 1
         return ConfigChange(kind=kind, key=key, version=self._version, body=body)
 
-    async def ready(self, *, within_s: float = 60.0, port: int | None = None) -> dict[str, object]:
+    async def ready(self, *, within_s: float = PATIENCE_S, port: int | None = None) -> dict[str, object]:
         """What /readyz says as soon as it says 200."""
         async with httpx.AsyncClient(trust_env=False, timeout=30) as http, asyncio.timeout(within_s):
             while True:
@@ -97,7 +108,7 @@ class FaultWorld:
             text = (await http.get(f"http://127.0.0.1:{port or self.gateway.port}/metrics")).text
         return sum(float(value) for value in re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE))
 
-    async def day_used(self, app_key: str, zone: ZoneInfo = ZoneInfo("Asia/Shanghai")) -> int:  # noqa: B008  # a constant
+    async def day_used(self, app_key: str, zone: ZoneInfo = ZONE) -> int:
         """The app's calls of the day as Redis has them."""
         counter = RedisQuotaCounter(self.client, SystemClock(), zone)
         (use,) = await counter.used([app_key])
@@ -188,7 +199,7 @@ async def open_fault_world(
             "PAILOU_MAX_CONNECTIONS_PER_ADDRESS": "2000",
             "PAILOU_DRAIN_S": "1",
             "PAILOU_REDIS_TIMEOUT_MS": "50",
-            "PAILOU_TIME_ZONE": "Asia/Shanghai",
+            "PAILOU_TIME_ZONE": ZONE.key,
             **(environ or {}),
         }
         gateway = await stack.enter_async_context(serve("gateway", free_port(), settings, folder, workers=workers))
@@ -204,7 +215,7 @@ def workers_of(gateway: Running) -> list[int]:
     return [int(pid) for pid in children if b"spawn_main" in _command_line(int(pid))]
 
 
-async def all_ready(gateway: Running, workers: int, *, within_s: float = 60.0) -> None:
+async def all_ready(gateway: Running, workers: int, *, within_s: float = PATIENCE_S) -> None:
     """Waits until that many workers listen: each process that holds the port's socket and has connections of its own."""
     async with asyncio.timeout(within_s):
         while len(workers_of(gateway)) < workers or not all(descriptors(pid) > 12 for pid in workers_of(gateway)):
