@@ -12,7 +12,7 @@ class RawAnswer(NamedTuple):
     body: bytes
 
 
-async def exchange(port: int, request: bytes, *, pieces: tuple[bytes, ...] = (), within_s: float = 10.0) -> RawAnswer:
+async def exchange(port: int, request: bytes, *, pieces: tuple[bytes, ...] = (), within_s: float = 120.0) -> RawAnswer:
     """Sends a request that ends its connection, the pieces after what came first, and gives the last answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:

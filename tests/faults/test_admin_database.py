@@ -33,7 +33,7 @@ from tests.servers.mariadb import execute
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 POOL = 10
 """Connections that admin_api keeps open."""
-ROOM_S = 5
+ROOM_S = 15
 """For a machine on which processes wait for their turn."""
 
 

@@ -121,7 +121,7 @@ def erlang(control: str, expression: str) -> str:
     """Evaluate an expression (ended by a full stop) in a node; what it printed, or ServerUnavailable."""
     node, mapper_port, cookie = control.split(":")
     done = subprocess.run(
-        [find_program("erl_call"), "-timeout", "20", "-c", cookie, "-n", node, "-e"],
+        [find_program("erl_call"), "-timeout", "60", "-c", cookie, "-n", node, "-e"],
         # As root erl_call would look for a cookie in the home folder even when it is given one.
         env=clean_environment(Path("/nonexistent")) | {"ERL_EPMD_PORT": mapper_port},
         cwd=os.sep,

@@ -19,7 +19,7 @@ from openplatform.records import CallLog
 from tests.gateway_world import World
 
 FORM = b"application/x-www-form-urlencoded;charset=utf-8"
-ANSWERED_WITHIN_S = 30
+ANSWERED_WITHIN_S = 120
 
 Refused = tuple[int, str]
 """code and sub_code of the error that a row ends with."""

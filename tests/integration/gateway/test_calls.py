@@ -36,7 +36,7 @@ async def test_what_the_service_is_told(world: World) -> None:
     assert headers["x-api-name"] == "open.echo.post"
     assert headers["x-request-id"] == response.headers["x-request-id"] != "mine"
     assert headers["x-internal-key"] == INTERNAL_KEY
-    assert headers["x-request-deadline-ms"] == "1000"
+    assert headers["x-request-deadline-ms"] == "10000"
     assert sent == {"vender_id": "1", "venderId": "2"}
 
 
