@@ -36,6 +36,7 @@ from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
 from tests.processes import Running, serve
 from tests.servers import Redis
 from tests.serving import serving
+from tests.waiting import PATIENCE_S
 
 PRICE_FEN = 2
 CALLERS = 16
@@ -56,11 +57,11 @@ class Books:
     unavailable: int = 0
     running: dict[str, Running] = field(default_factory=dict)
 
-    async def spend(self, *, at_most_s: float = 120) -> None:
+    async def spend(self, *, at_most_s: float = 240) -> None:
         """Many callers at once until the balance is spent: all of them hear code 11 then."""
         until = time.monotonic() + at_most_s
         limits = httpx.Limits(max_connections=CALLERS)
-        async with httpx.AsyncClient(trust_env=False, limits=limits, timeout=30) as http:
+        async with httpx.AsyncClient(trust_env=False, limits=limits, timeout=60) as http:
             await asyncio.gather(*(self._press(http, until) for _ in range(CALLERS)))
 
     async def _press(self, http: httpx.AsyncClient, until: float) -> None:
@@ -96,7 +97,7 @@ class Books:
         async with open_database(self.database_url) as database, database.read() as connection:
             return int((await connection.execute(sa.select(customer.c.money))).scalar_one())
 
-    async def until_booked(self, number: int, *, within_s: float = 40) -> set[str]:
+    async def until_booked(self, number: int, *, within_s: float = PATIENCE_S) -> set[str]:
         """What is in the ledger as soon as it is so many."""
         async with asyncio.timeout(within_s):
             while len(found := await self.booked()) < number:
@@ -155,7 +156,7 @@ async def open_books(
         for name in ("admin-1", "admin-2"):
             books.running[name] = await stack.enter_async_context(start("admin", free_port()))
         books.running["gateway"] = await stack.enter_async_context(start("gateway", books.gateway_port))
-        async with asyncio.timeout(30), open_redis(redis.url, None) as client:
+        async with asyncio.timeout(PATIENCE_S), open_redis(redis.url, None) as client:
             while (await RedisBalances(client).spendable([1])) == [None]:
                 await asyncio.sleep(0.1)
         yield books
@@ -178,6 +179,7 @@ async def _seed(url: str, money_fen: int) -> None:
             MappingDraft(
                 gateway_api_name=API, service_id="echo-service", inside_api_url="/echo", need_session=False, is_open=True,
                 needfee=True, price_fen=PRICE_FEN, idempotents=True,
+                timeout_ms=30_000,  # the service shares a process with the callers, and is never to be late
             ),
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Mapping
+from threading import Barrier
 from zoneinfo import ZoneInfo
 
 from openplatform.adapters.quota_redis import RedisQuotaCounter
@@ -20,22 +21,30 @@ PATIENCE_S = 30.0
 """No answer is late here: a lost one would count as spent."""
 
 
-def press(redis_url: str, zone: str, requests: Mapping[str, QuotaRequest], until: float) -> Tally:
-    """10 callers of each kind, who call again as soon as they are answered, until that time (epoch s)."""
+def wait_for_all(barrier: Barrier) -> None:
+    """Returns when every process has come so far."""
+    barrier.wait()
 
-    async def work() -> Tally:
+
+def press(redis_url: str, zone: str, requests: Mapping[str, QuotaRequest], for_s: float) -> tuple[Tally, float, float]:
+    """10 callers of each kind, who call again as soon as they are answered, for so long and until they were refused once; from
+    when to when (epoch s)."""
+
+    async def work() -> tuple[Tally, float, float]:
+        began = time.time()
+        until = began + for_s
         tally: dict[str, Counter[str]] = {kind: Counter() for kind in requests}
         async with open_redis(redis_url, None, timeout_s=PATIENCE_S) as client:
             wire = RedisWire(redis_url, timeout_s=PATIENCE_S)
             quota = RedisQuotaCounter(client, SystemClock(), ZoneInfo(zone), wire=wire)
 
             async def call(kind: str) -> None:
-                while time.time() < until:
+                while time.time() < until or kind not in tally[kind]:
                     tally[kind][(await quota.admit(requests[kind])).rule] += 1
 
             await asyncio.gather(*(call(kind) for kind in requests for _ in range(CALLERS)))
             wire.close()
-        return {kind: dict(rules) for kind, rules in tally.items()}
+        return {kind: dict(rules) for kind, rules in tally.items()}, began, time.time()
 
     return asyncio.run(work())
 

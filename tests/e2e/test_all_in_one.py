@@ -19,10 +19,12 @@ import pytest
 from openplatform.env import environment
 from openplatform.signed_call import sign_call
 from tests.collector import Collector, Seen
+from tests.noon import ZONE
 
 ROOT = Path(__file__).parents[2]
-READY_S = 60.0
-SEEN_S = 10.0
+OWN = {"PYTHONPATH": str(ROOT), "PAILOU_TIME_ZONE": ZONE.key}
+READY_S = 120.0
+SEEN_S = 60.0
 """How long a call may take into the log search: far more than it does, so that a busy machine fails nothing."""
 
 
@@ -36,9 +38,9 @@ class AllInOne:
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pailou", "dev", *arguments],
-                cwd=folder, env=clean | {"PYTHONPATH": str(ROOT), **(environ or {})}, stdout=output, stderr=output,
+                cwd=folder, env=clean | OWN | dict(environ or {}), stdout=output, stderr=output,
             )  # fmt: skip
-        self.operator = httpx.Client(trust_env=False, timeout=20)
+        self.operator = httpx.Client(trust_env=False, timeout=60)
 
     @property
     def words(self) -> str:
@@ -78,10 +80,18 @@ class AllInOne:
             url=demo["gateway_url"], app_key=demo["app_key"], secret=demo["app_secret"], method=method,
             params={"session": demo["session"], **params}, now=datetime.now(UTC),
         )  # fmt: skip
-        answer = httpx.post(call.url, data=call.params, trust_env=False, timeout=20).json()
+        answer = httpx.post(call.url, data=call.params, trust_env=False, timeout=60).json()
         [(root, inside)] = answer.items()
         assert root == method.replace(".", "_") + "_response", answer
         return inside
+
+    def serves(self, method: str, **params: str) -> bool:
+        """Whether a call goes well: a change has reached Redis when its answer comes, and the gateway a moment later."""
+        try:
+            self.call(method, **params)
+        except AssertionError:
+            return False
+        return True
 
     def calls_today(self) -> dict[str, int]:
         return {row["api_name"]: row["calls"] for row in self.ask("GET", "/rank")["items"]}
@@ -193,7 +203,8 @@ def test_a_kill_loses_no_order_no_stock_and_no_operators_change(all_in_one: Call
     run = all_in_one().ready()
     early = run.call("open.warehouse.search")["request_id"]
     run.wait(lambda: run.logged(early))
-    run.wait(lambda: b"open.warehouse.search" in (run.folder / "var/redis.snapshot").read_bytes())
+    saved = run.folder / "var/redis.snapshot"
+    run.wait(lambda: saved.exists() and b"open.warehouse.search" in saved.read_bytes())
     examples = {name: api["example"] for name, api in run.demo["apis"].items()}
     [stock] = run.call("open.stock.get", product_ids="10001", warehouse_sn="KM001")["stocks"]["stock"]
     held = json.loads(examples["open.stock.lock"]["items"])[0]["cnt"]
@@ -211,7 +222,9 @@ def test_a_kill_loses_no_order_no_stock_and_no_operators_change(all_in_one: Call
     with pytest.raises(AssertionError, match="limited-by-app-access-count"):
         again.call("open.order.get", **examples["open.order.get"])
     again.ask("PATCH", f"/apps/{app['id']}", json={"version": app["version"], "daily_limit": 1_000})
-    order = again.call("open.order.get", order_id=examples["open.order.cancel"]["order_id"])["order"]
+    order_id = examples["open.order.cancel"]["order_id"]
+    again.wait(lambda: again.serves("open.order.get", order_id=order_id))
+    order = again.call("open.order.get", order_id=order_id)["order"]
     assert order["state"] == 6
     [after] = again.call("open.stock.get", product_ids="10001", warehouse_sn="KM001")["stocks"]["stock"]
     released = sum(item["num"] for item in order["items"]["item"] if item["sku_id"] == 10001)
@@ -233,6 +246,7 @@ def test_one_trace_from_the_door_to_the_index(all_in_one: Callable[..., AllInOne
 
         run.wait(lambda: {"gateway", "order-service", "warehouse-service", "log-indexer"} <= set(parts()))
         by_service = parts()
+        run.wait(lambda: any(s.trace_id == trace_id and s.kind == "client" for s in collector.spans))
         client = next(s for s in collector.spans if s.trace_id == trace_id and s.kind == "client")
         assert by_service["gateway"].parent == ""
         assert by_service["log-indexer"].parent == client.parent == by_service["gateway"].span_id

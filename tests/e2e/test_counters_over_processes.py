@@ -2,10 +2,8 @@
 
 import asyncio
 import multiprocessing
-import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
 
 import redis
 
@@ -15,7 +13,8 @@ from openplatform.adapters.redis_client import open_redis
 from openplatform.adapters.redis_keys import BALANCE_PREFIX, RANK_PREFIX
 from openplatform.jobs import end
 from openplatform.records import QuotaRequest
-from tests.e2e.counting import press, spend
+from tests.e2e.counting import press, spend, wait_for_all
+from tests.noon import ZONE
 
 PROCESSES = 4
 PRESS_S = 4.0
@@ -40,27 +39,23 @@ REQUESTS = {
 }
 
 
-def a_zone_at_noon() -> str:
-    """No day ends while the test counts."""
-    return f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"
-
-
 def processes() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn"))
+    """They begin their work at the same time, however long the last of them takes to start."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(PROCESSES, context, initializer=wait_for_all, initargs=(context.Barrier(PROCESSES),))
 
 
 async def test_no_rule_lets_one_call_too_many_through(clean_redis_url: str) -> None:
     """4 processes × 10 callers of each rule: each limit is reached and not passed, and the ranking is what was admitted."""
     async with open_redis(clean_redis_url, None) as client:
         await RedisQuotaSnapshot(client).restore([])
-    zone, loop = a_zone_at_noon(), asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
     with processes() as pool, redis.Redis.from_url(clean_redis_url) as server:
-        until = time.time() + PRESS_S + 3  # the processes take a moment to start
-        before = server.time()[0]
-        tallies = await asyncio.gather(
-            *(loop.run_in_executor(pool, press, clean_redis_url, zone, REQUESTS, until) for _ in range(PROCESSES))
+        pressed = await asyncio.gather(
+            *(loop.run_in_executor(pool, press, clean_redis_url, ZONE.key, REQUESTS, PRESS_S) for _ in range(PROCESSES))
         )
-        seconds = server.time()[0] - before + 1
+        tallies, began, ended = zip(*pressed, strict=True)
+        seconds = int(max(ended)) - int(min(began)) + 1
         ranked = sum(
             score for key in server.keys(RANK_PREFIX + "*") for _, score in server.zrange(key, 0, -1, withscores=True)
         )

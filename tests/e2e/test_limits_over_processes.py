@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import httpx
 from starlette.requests import Request
@@ -23,13 +22,13 @@ from openplatform.signing import SigningKey, canonical_text
 from openplatform.web import JsonAnswer, SystemClock, service_app
 from tests.e2e.catalogue import echo_catalogue
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
+from tests.noon import ZONE
 from tests.processes import serve
 from tests.serving import serving
 
 CALLERS = 400
 MINUTE_LIMIT = 500
 DAY_LIMIT = 2000
-ZONE = ZoneInfo("Asia/Shanghai")
 
 
 class Crowd:
@@ -105,6 +104,7 @@ async def test_400_callers_4_processes(
             "PAILOU_API_MAX_CONCURRENCY": str(CALLERS),
             "PAILOU_MAX_CONNECTIONS_PER_ADDRESS": "2000",
             "PAILOU_WHEN_LIMITS_UNAVAILABLE": "deny",
+            "PAILOU_TIME_ZONE": ZONE.key,
         }
         limits = httpx.Limits(max_connections=CALLERS, max_keepalive_connections=CALLERS)
         async with (
@@ -116,7 +116,7 @@ async def test_400_callers_4_processes(
             until = time.monotonic() + 75
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(CALLERS // 2):
-                    tasks.create_task(crowd.press(http, "by-minute", until, 2.0))
+                    tasks.create_task(crowd.press(http, "by-minute", until, 2.0, MINUTE_LIMIT + 1))
                     tasks.create_task(crowd.press(http, "by-day", until, 2.0, DAY_LIMIT))
             minute_used, day_used = await RedisQuotaCounter(redis, SystemClock(), ZONE).used(["by-minute", "by-day"])
             ranking = dict(await RedisApiRanking(redis).top(datetime.now(ZONE).date(), 10))

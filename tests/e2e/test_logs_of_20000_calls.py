@@ -23,6 +23,7 @@ from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
 from tests.processes import Running, serve
 from tests.serving import serving
 from tests.stored_logs import every_hit, stored
+from tests.waiting import PATIENCE_S
 
 CALLS = 20_000
 CONNECTIONS = 50
@@ -88,7 +89,7 @@ async def test_20000_calls_20000_records(
             killed.kill()
             answered = [id_ for ids in await asyncio.gather(*calling) for id_ in ids]
             async with serve("indexer", free_port(), environ, tmp_path):
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(PATIENCE_S):
                     while await stored(store) < CALLS:
                         await asyncio.sleep(0.2)
                 found = [hit["_id"] async for hit in every_hit(store)]

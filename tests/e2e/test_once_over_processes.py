@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +22,7 @@ from openplatform.signed_call import sign_call
 from openplatform.web import JsonAnswer, SystemClock, service_app
 from tests.e2e.catalogue import echo_catalogue, echo_route
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
+from tests.noon import ZONE
 from tests.processes import Running, serve
 from tests.raw_http import exchange, form_post
 from tests.serving import serving
@@ -91,6 +91,8 @@ async def platform(
             "PAILOU_MASTER_KEYS": "k1:" + base64.b64encode(MASTER_KEYS["k1"]).decode(),
             "PAILOU_SERVICE_ADDRESSES": f"echo-service=127.0.0.1:{service_port}",
             "PAILOU_MAX_CONNECTIONS_PER_ADDRESS": "2000",
+            "PAILOU_REDIS_TIMEOUT_MS": "5000",  # a call that is decided without Redis is counted nowhere
+            "PAILOU_TIME_ZONE": ZONE.key,
         }
         gateways = await asyncio.gather(
             *(
@@ -98,7 +100,7 @@ async def platform(
                 for _ in range(PROCESSES)
             )
         )
-        yield Platform(list(gateways), service, RedisQuotaCounter(redis, SystemClock(), ZoneInfo("Asia/Shanghai")))
+        yield Platform(list(gateways), service, RedisQuotaCounter(redis, SystemClock(), ZONE))
 
 
 async def test_a_guarded_write_reaches_its_service_once(
