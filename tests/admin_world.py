@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.types import ASGIApp
 
+from admin_api import app
 from admin_api.app import create_app, open_resources
 from admin_api.billing.service import balances
 from admin_api.outbox import relay
@@ -23,6 +25,7 @@ from admin_api.security.sessions import Sessions, permissions_of_user
 from admin_api.settings import AdminSettings
 from admin_api.tables.access import admin_user, menu, role, role_menu, user_role
 from admin_api.tables.metadata import metadata
+from openplatform import sql
 from openplatform.adapters.catalog_redis import RedisCatalogReader
 from openplatform.adapters.embedded import Embedded
 from openplatform.adapters.redis_client import open_redis
@@ -43,6 +46,8 @@ _hashed: list[str] = []  # of PASSWORD, made once per run
 _SEEDED = ("menu", "role", "role_menu", "api_systemparam", "mutex")
 
 Seeds = dict[str, list[dict[str, Any]]]
+
+_open_redis = partial(open_redis, timeout_s=PATIENCE_S)
 
 
 class TurnedClock:
@@ -167,7 +172,7 @@ class World:
 
     async def catalogue(self) -> CatalogUpdate:
         """Everything that a gateway would be told now; once the first of it has come, since nothing here waits for that."""
-        async with open_redis(self.settings.redis_url, self._embedded) as client, asyncio.timeout(PATIENCE_S):
+        async with _open_redis(self.settings.redis_url, self._embedded) as client, asyncio.timeout(PATIENCE_S):
             while True:
                 with suppress(PlatformUnavailable):
                     update = await RedisCatalogReader(client).fetch(epoch=None, version=0)
@@ -177,7 +182,7 @@ class World:
 
     async def session(self, token_hash: str) -> AccessToken | None:
         """What a gateway finds under the hash of a token."""
-        async with open_redis(self.settings.redis_url, self._embedded) as client:
+        async with _open_redis(self.settings.redis_url, self._embedded) as client:
             return await RedisSessionStore(client).find(TokenHash(token_hash))
 
     async def rows(self, table: sa.Table) -> list[dict[str, Any]]:
@@ -191,19 +196,31 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    settings: AdminSettings, embedded: Embedded | None, *, clock: TurnedClock | None = None, with_relay: bool = True
+    settings: AdminSettings,
+    embedded: Embedded | None,
+    *,
+    clock: TurnedClock | None = None,
+    with_relay: bool = True,
+    is_patient: bool = True,
 ) -> AsyncIterator[World]:
-    """admin_api over the migrated database of the settings, without its registration and jobs."""
+    """admin_api over the migrated database of the settings, without its registration and jobs.
+
+    is_patient: it waits for stores that are late, and its relay for Redis, since every test asks for what it has just changed; with
+    the few seconds of production a pause of the machine would be an answer. Not where the database goes away.
+    """
     clock = clock or TurnedClock()
     if embedded is None and settings.rabbitmq_url == "memory://":
         settings = replace(settings, rabbitmq_url="amqp://127.0.0.1:1/")  # nobody is there, and nobody asks
     async with AsyncExitStack() as stack:
+        if is_patient:
+            patient = stack.enter_context(pytest.MonkeyPatch.context())
+            patient.setattr(app, "open_redis", _open_redis)
+            patient.setattr(sql, "_OPEN_TIMEOUT_S", PATIENCE_S)
+            patient.setattr(balances, "PUSH_WAIT_S", PATIENCE_S)
+            if with_relay:
+                patient.setattr(relay, "IN_FORCE_WAIT_S", PATIENCE_S)
         resources = await stack.enter_async_context(open_resources(settings, embedded, clock=clock))
         if with_relay:
-            # With its own second a busy machine answers `false` now and then, and what a test reads next is not there yet.
-            patient = stack.enter_context(pytest.MonkeyPatch.context())
-            patient.setattr(relay, "IN_FORCE_WAIT_S", PATIENCE_S)
-            patient.setattr(balances, "PUSH_WAIT_S", PATIENCE_S)
             await stack.enter_async_context(running(resources.relay.run()))
         world = World(settings, resources, clock, embedded, create_app(resources, settings))
         stack.push_async_callback(world.close)

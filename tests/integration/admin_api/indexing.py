@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from starlette.types import ASGIApp
 
 from admin_api.app import create_app
+from admin_api.health.service import overview
 from log_indexer.settings import IndexerSettings
+from openplatform import service_client
 from openplatform.service_client import ServiceClient
 from tests.admin_world import World
 from tests.waiting import PATIENCE_S
@@ -38,7 +41,11 @@ async def asking(world: World, indexer: ASGIApp | str) -> AsyncIterator[World]:
     """The same admin_api, whose service client reaches this indexer: an application, or the address of a server."""
     address = indexer if isinstance(indexer, str) else "indexer:8011"
     transport = None if isinstance(indexer, str) else httpx.ASGITransport(indexer)
-    async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
-        client = PatientClient(http, world.resources.directory, internal_key=KEY, pinned={"log-indexer": [address]})
-        world.app = create_app(replace(world.resources, services=client), world.settings)
-        yield world
+    with pytest.MonkeyPatch.context() as patient:
+        patient.setattr(overview, "ASK_S", PATIENCE_S)
+        patient.setattr(service_client, "_READY_S", PATIENCE_S)
+        async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=PATIENCE_S) as http:
+            pinned = {"log-indexer": [address]}
+            client = PatientClient(http, world.resources.directory, internal_key=KEY, pinned=pinned)
+            world.app = create_app(replace(world.resources, services=client), world.settings)
+            yield world

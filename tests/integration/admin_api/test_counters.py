@@ -16,7 +16,7 @@ from openplatform.adapters.redis_client import RedisClient, open_redis
 from openplatform.records import QuotaRequest
 from tests.admin_world import ZONE, World, open_world
 from tests.servers.redis import flush
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def world(settings: AdminSettings, clean_redis_url: str) -> AsyncIterator[
 
 @pytest.fixture
 async def redis(world: World) -> AsyncIterator[RedisClient]:
-    async with open_redis(world.settings.redis_url, None) as client:
+    async with open_redis(world.settings.redis_url, None, timeout_s=PATIENCE_S) as client:
         yield client
 
 

@@ -49,7 +49,10 @@ async def away(
     url = create_database(server.url, "admin")
     await asyncio.to_thread(upgrade, url, "admin_api")
     settings = indexer_settings(tmp_path)
-    async with open_indexer(settings, Embedded()) as resources, open_world(make_settings(url), Embedded()) as world:
+    async with (
+        open_indexer(settings, Embedded()) as resources,
+        open_world(make_settings(url), Embedded(), is_patient=False) as world,
+    ):
         await resources.store.prepare()
         await resources.store.add([call_log(1)])
         async with asking(world, create_indexer(resources, settings)) as opened:

@@ -21,7 +21,7 @@ from tests.contract.call_log_store.samples import record
 from tests.integration.admin_api.indexing import asking, indexer_settings
 from tests.serving import serving
 from tests.shell import Shell, operator_environ
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 COUNT = 1_200
 
@@ -99,7 +99,7 @@ async def test_new_calls_are_followed(terminal: Terminal, tmp_path: Path) -> Non
         assert shown() == ["r00001", "r00000", "new1", "new2"]
     finally:
         process.send_signal(signal.SIGINT)
-        status = await asyncio.to_thread(process.wait, 60)
+        status = await asyncio.to_thread(process.wait, PATIENCE_S)
     assert status == 130
 
 

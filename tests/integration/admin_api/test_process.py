@@ -116,7 +116,7 @@ async def test_a_database_that_goes_away_is_no_fault_of_the_callers(
     server = own_server(MariaDB)
     url = create_database(server.url, "admin")
     await asyncio.to_thread(upgrade, url, "admin_api")
-    async with open_world(make_settings(url), Embedded()) as world:
+    async with open_world(make_settings(url), Embedded(), is_patient=False) as world:
         admin = await world.administrator()
         assert (await admin.http.get("/readyz")).status_code == 200
         server.kill()
