@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 CALLS_S = 30
 """How long calls in flight may take after the last connection was accepted: ten times an API's default deadline."""
+ARRIVING_S = 0.2
+"""How long the connections that there are may still bring a request, after the last one was accepted: it may be on its way already."""
 FLUSH_S = 10.0
 """How long the application may take to hand over what it holds, call logs above all."""
 TOGETHER_S = 30.0
@@ -131,6 +133,9 @@ class DrainingServer(Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         siblings.leave()
         await self._drain()
+        for server in self.servers:
+            server.close()
+        await self._receive_last()
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:
@@ -140,10 +145,20 @@ class DrainingServer(Server):
             log.info("not ready any more; stopping in %.1f s", self.config.drain_s)
         ends = time.monotonic() + self.config.drain_s
         while time.monotonic() < ends and not self.force_exit:
-            # Callers with kept connections learn by these answers to open their next one elsewhere.
-            date = [(b"date", formatdate(usegmt=True).encode())] if self.config.date_header else []
-            self.server_state.default_headers = [*date, *self.config.encoded_headers, (b"connection", b"close")]
+            self._answer_with_close()
             await asyncio.sleep(0.1)
+
+    async def _receive_last(self) -> None:
+        # uvicorn's own shutdown closes every connection that has no call, also one that was accepted a moment ago.
+        ends = time.monotonic() + ARRIVING_S
+        while self.server_state.connections and time.monotonic() < ends and not self.force_exit:
+            self._answer_with_close()
+            await asyncio.sleep(0.02)
+
+    def _answer_with_close(self) -> None:
+        # Callers with kept connections learn by these answers to open their next one elsewhere.
+        date = [(b"date", formatdate(usegmt=True).encode())] if self.config.date_header else []
+        self.server_state.default_headers = [*date, *self.config.encoded_headers, (b"connection", b"close")]
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

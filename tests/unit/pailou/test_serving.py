@@ -89,6 +89,23 @@ async def test_while_draining_calls_are_served_and_connections_closed(draining: 
         await task
 
 
+async def test_a_connection_that_came_last_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its request is on the way when the server stops accepting: it is no idle connection, and a rolling restart refuses nobody."""
+    monkeypatch.setattr(serving_module, "ARRIVING_S", 60.0)
+    app, bound = SlowApp(), bind("127.0.0.1", 0, option="")
+    async with serving(app, bound, service="test") as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(bound))
+        while not server.server_state.connections:
+            await asyncio.sleep(0.01)
+        server.stop()
+        while server.servers[0].is_serving():
+            await asyncio.sleep(0.01)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer
+
+
 async def test_the_application_closes_after_the_calls() -> None:
     """The application's shutdown runs to its end before the server is done."""
     app, bound = SlowApp(), bind("127.0.0.1", 0, option="")
