@@ -15,7 +15,7 @@ import pytest
 
 from openplatform.env import environment
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 
 
 class Served:
@@ -33,9 +33,13 @@ class Served:
     def readiness(self) -> int:
         """Status of /readyz, 0 when nothing answers."""
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code
+            return httpx.get(f"{self.url}/readyz", timeout=WAIT_S).status_code
         except httpx.HTTPError:
             return 0
+
+    def answers(self) -> int:
+        """Status of /healthz; raises when nothing answers."""
+        return httpx.get(f"{self.url}/healthz", timeout=WAIT_S).status_code
 
     def wait(self, condition: Callable[[], bool]) -> None:
         ends = time.monotonic() + WAIT_S
@@ -52,8 +56,8 @@ class Served:
         return {pid for pid in _children(self.process.pid) if b"spawn_main" in _command_line(pid)}
 
     def starts(self) -> dict[str, float]:
-        """What one scrape of /metrics tells: each worker's number and when it was started, epoch s."""
-        text = httpx.get(f"{self.url}/metrics", timeout=5).text
+        """What one scrape of /metrics tells: each worker's number and when it was started, epoch s. One that is busy may be missing."""
+        text = httpx.get(f"{self.url}/metrics", timeout=WAIT_S).text
         found = re.findall(r'^process_start_time_seconds\{worker="(\d+)"\} (\S+)$', text, re.MULTILINE)
         return {number: float(at) for number, at in found}
 
@@ -95,24 +99,26 @@ def environ(redis_url: str, tmp_path: Path, free_port: Callable[[], int]) -> dic
 
 @pytest.fixture
 def serve(environ: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Call it with more arguments: the running service, killed after the test if it still runs."""
+    """Call it with more arguments and settings: the running service, killed after the test if it still runs."""
     made: list[Served] = []
 
-    def start(*arguments: str) -> Served:
-        made.append(Served(environ, tmp_path, *arguments))
+    def start(*arguments: str, **settings: str) -> Served:
+        made.append(Served(environ | settings, tmp_path, *arguments))
         return made[-1]
 
     yield start
     for served in made:
-        for pid in served.workers():
-            os.kill(pid, signal.SIGKILL)
+        left = served.workers()
         served.process.kill()
         served.process.wait()
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def test_sigterm_drains_and_ends_with_0(serve: Callable[..., Served]) -> None:
     """After SIGTERM /readyz turns 503 while the service still answers; then it ends with status 0."""
-    served = serve().ready()
+    served = serve(PAILOU_DRAIN_S="5").ready()
     served.process.send_signal(signal.SIGTERM)
     served.wait(lambda: served.readiness() == 503)
     assert served.process.wait(WAIT_S) == 0
@@ -120,7 +126,7 @@ def test_sigterm_drains_and_ends_with_0(serve: Callable[..., Served]) -> None:
 
 def test_a_second_ctrl_c_ends_at_once(serve: Callable[..., Served]) -> None:
     """Ctrl-C drains like SIGTERM; a second one does not wait, and the status is 0 all the same."""
-    served = serve().ready()
+    served = serve(PAILOU_DRAIN_S="300").ready()
     served.process.send_signal(signal.SIGINT)
     served.wait(lambda: served.readiness() == 503)
     served.process.send_signal(signal.SIGINT)
@@ -153,18 +159,26 @@ def test_memory_redis_alone_ends_with_78(environ: dict[str, str], serve: Callabl
 def test_all_workers_of_a_start_are_ready_together(serve: Callable[..., Served]) -> None:
     """Whoever waits for readiness and connects then meets all processes, and not the one that was first."""
     served = serve("--workers", "4").ready()
-    assert set(served.starts()) == {"0", "1", "2", "3"}
+    assert served.log.read_text().count("Application startup complete") == 4
     assert len(served.workers()) == 4
+    served.wait(lambda: set(served.starts()) == {"0", "1", "2", "3"})
 
 
 def test_a_killed_worker_is_replaced(serve: Callable[..., Served]) -> None:
     """Of two workers one is killed: the other answers meanwhile, a new one comes, and SIGTERM ends all of them with 0. One scrape of
     /metrics tells of both workers, and of the new one under the old one's number."""
     served = serve("--workers", "2").ready()
-    before, started = served.workers(), served.starts()
+    before = served.workers()
+    started: dict[str, float] = {}
+
+    def both_told() -> bool:
+        started.update(served.starts())
+        return len(started) == 2
+
+    served.wait(both_told)
     os.kill(min(before), signal.SIGKILL)
     served.wait(lambda: len(served.workers() - before) == 1)
-    assert served.readiness() == 200
+    assert served.answers() == 200
     served.wait(lambda: len(new := served.starts()) == 2 and sum(new[n] > started[n] for n in new) == 1)
     assert served.end() == 0
     assert served.readiness() == 0
@@ -178,7 +192,7 @@ def test_a_rolling_restart_refuses_nobody(serve: Callable[..., Served]) -> None:
     statuses: set[int] = set()
 
     def all_replaced() -> bool:
-        statuses.add(httpx.get(f"{served.url}/healthz", timeout=5).status_code)
+        statuses.add(served.answers())
         now = served.workers()
         return len(now) == 2 and not now & before
 
