@@ -57,10 +57,9 @@ async def world(
     async with open_fault_world(
         durable_redis, broker.url, folder, environ=environ, elasticsearch_url=elasticsearch_url
     ) as world:
-        await calls_for(
-            world, world.begin(), 2
-        )  # a queue younger than its node's list of queues does not survive a crash
+        await calls_for(world, world.begin(), 2)
         await world.records.settle()
+        broker.survives_a_crash()
         yield world
 
 

@@ -75,6 +75,10 @@ class RabbitMQ(Server):
         """Run an Erlang expression in the node, for fault tests: `rabbit:stop().`, memory and disk alarms, …"""
         return erlang(self.control, expression)
 
+    def survives_a_crash(self) -> None:
+        """Brings the node's list of quorum queues to disk, which it does by itself after a moment: a queue younger than that is lost."""
+        self.evaluate("[dets:sync(T) || T <- dets:all()].")
+
     def _configuration(self) -> str:
         return (
             f"listeners.tcp.1 = 127.0.0.1:{self.port}\n"

@@ -28,7 +28,7 @@ class Redis(Server):
 
     def answers(self) -> bool:
         """PING is answered with PONG."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             connection.sendall(b"PING\r\n")
             return connection.recv(16).startswith(b"+PONG")
 
