@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from openplatform.adapters.rabbitmq_topology import CALL_LOGS
 from openplatform.errors import PlatformUnavailable
 from tests.proxy import Proxy, proxy_before
 from tests.unit.log_indexer.parts import call_log, lines
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 KEY = "0123456789abcdef"
@@ -58,7 +59,7 @@ class World:
 
     async def publish(self, first: int, last: int) -> None:
         """Records first … last - 1, in batches over two days, confirmed."""
-        async with open_rabbitmq_publisher(self.rabbitmq_url, CALL_LOGS) as publisher:
+        async with open_rabbitmq_publisher(self.rabbitmq_url, CALL_LOGS, timeout_s=PATIENCE_S) as publisher:
             for start in range(first, last, BATCH):
                 records = [call_log(f"r{n}", receiveTime=NOON_MS + n * 4000) for n in range(start, start + BATCH)]
                 await publisher.publish(lines(*records), node=f"gw-{start % 3}")
@@ -86,9 +87,14 @@ class World:
 
     async def until_acknowledged(self) -> None:
         """Waits until the queue is empty and nothing of it is unsettled: an indexer that ends gives back nothing."""
-        async with open_rabbitmq_consumer(self.rabbitmq_url, CALL_LOGS) as consumer, asyncio.timeout(PATIENCE_S):
-            while await consumer.depth():
-                await asyncio.sleep(0.05)
+        async with open_rabbitmq_consumer(self.rabbitmq_url, CALL_LOGS) as consumer:
+
+            async def is_empty() -> bool:
+                with suppress(PlatformUnavailable):  # a busy broker is asked again
+                    return await consumer.depth() == 0
+                return False
+
+            await until(is_empty)
 
 
 @pytest.fixture
@@ -101,7 +107,7 @@ async def world(
 ) -> AsyncIterator[World]:
     port = urlsplit(clean_elasticsearch_url).port
     assert port is not None
-    async with proxy_before(port) as proxy, httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with proxy_before(port) as proxy, httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
         yield World(
             rabbitmq_url, clean_elasticsearch_url, clean_redis_url, proxy, http, free_port, tmp_path / "indexer.log"
         )
@@ -136,12 +142,14 @@ async def test_killed_in_the_middle_nothing_is_lost_or_doubled(world: World) -> 
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) in (0, -signal.SIGTERM), world.log.read_text()
     assert await world.documents() == await world.distinct_ids() == 20_000
-    async with open_rabbitmq_consumer(world.rabbitmq_url, CALL_LOGS) as consumer:
-        assert await consumer.depth() == 0
-        async with aclosing(consumer.deliveries()) as deliveries:
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(1):
-                    await anext(deliveries)
+    await world.until_acknowledged()
+    async with (
+        open_rabbitmq_consumer(world.rabbitmq_url, CALL_LOGS) as consumer,
+        aclosing(consumer.deliveries()) as deliveries,
+    ):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await anext(deliveries)
 
 
 async def test_an_indexer_that_starts_before_its_store_waits_for_it(world: World) -> None:
@@ -162,7 +170,11 @@ async def test_an_indexer_that_starts_before_its_store_waits_for_it(world: World
         assert await world.until_documents(BATCH) == BATCH
         mapping = (await world.http.get(f"{world.elasticsearch_url}/gateway-log/_mapping")).json()
         assert all(index["mappings"]["dynamic"] == "strict" for index in mapping.values())
-        assert (await world.http.get(f"{url}/readyz")).status_code == 200
+
+        async def is_ready() -> bool:  # once it has heard that they are stored
+            return (await world.http.get(f"{url}/readyz")).status_code == 200
+
+        await until(is_ready)
     finally:
         process.terminate()
         process.wait(PATIENCE_S)

@@ -22,6 +22,7 @@ from openplatform.errors import StoreRejected
 from openplatform.records import CallLog, LogQuery
 from tests.architecture.tree import ROOT
 from tests.unit.log_indexer.parts import call_log
+from tests.waiting import PATIENCE_S
 
 DAY_MS = 86_400_000
 NOON_MS = 1_750_000_000_000 // DAY_MS * DAY_MS + DAY_MS // 2
@@ -63,7 +64,8 @@ class World:
 
 @pytest.fixture
 async def world(clean_elasticsearch_url: str) -> AsyncIterator[World]:
-    async with open_elasticsearch_client(clean_elasticsearch_url) as client:
+    async with open_elasticsearch_client(clean_elasticsearch_url) as hurried:
+        client = hurried.options(request_timeout=PATIENCE_S)
         store = ElasticsearchCallLogStore(client)
         await store.prepare()
         template = (await client.indices.get_index_template(name="gateway-log")).body["index_templates"][0]
