@@ -6,6 +6,7 @@ from collections.abc import Callable
 from openplatform.adapters.catalog_redis import RedisCatalogReader
 from openplatform.adapters.redis_client import open_redis
 from tests.servers import Redis
+from tests.waiting import PATIENCE_S
 
 
 async def test_announcements_survive_a_restart(own_server: Callable[[type[Redis]], Redis]) -> None:
@@ -13,12 +14,12 @@ async def test_announcements_survive_a_restart(own_server: Callable[[type[Redis]
     server = await asyncio.to_thread(own_server, Redis)
     async with open_redis(server.url, None) as client:
         announcements = RedisCatalogReader(client).announcements()
-        await asyncio.wait_for(anext(announcements), 5)
+        await asyncio.wait_for(anext(announcements), PATIENCE_S)
         news = asyncio.ensure_future(anext(announcements))
         await asyncio.sleep(0.05)
         await asyncio.to_thread(server.kill)
         await asyncio.sleep(0.3)
         assert not news.done()
         await asyncio.to_thread(server.start)
-        await asyncio.wait_for(news, 20)
+        await asyncio.wait_for(news, PATIENCE_S)
         await announcements.aclose()

@@ -19,6 +19,7 @@ from openplatform.records import CallLog
 from tests.e2e.catalogue import echo_catalogue
 from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS
 from tests.processes import serve
+from tests.waiting import PATIENCE_S
 
 CALLS = 40
 
@@ -26,7 +27,7 @@ CALLS = 40
 async def call(url: str, times: int) -> set[str]:
     """Calls that are refused for want of a signature; their request ids."""
     ids = set()
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
         for _ in range(times):
             answer = await http.get(f"{url}/router/rest", params={"method": "open.echo.get", "app_key": "caller"})
             ids.add(answer.headers["x-request-id"])
@@ -37,7 +38,7 @@ async def arrived(rabbitmq_url: str, expected: int) -> set[str]:
     """Request ids of the records in the queue, when there are as many."""
     ids: set[str] = set()
     decoder = msgspec.json.Decoder(CallLog)
-    async with await aio_pika.connect(rabbitmq_url) as connection, asyncio.timeout(30):
+    async with await aio_pika.connect(rabbitmq_url) as connection, asyncio.timeout(PATIENCE_S):
         channel = await connection.channel()
         await declare_topology(channel, CALL_LOGS, server_major=3)
         queue = await channel.get_queue(CALL_LOGS.queue)

@@ -18,6 +18,7 @@ from openplatform.adapters.redis_keys import (
     SESSION_PREFIX,
 )
 from pailou.redis_snapshot import dump, kept_on_disk, restore
+from tests.waiting import PATIENCE_S
 
 DAY_MS = 86_400_000
 
@@ -74,7 +75,7 @@ async def test_saves_while_running(path: Path) -> None:
 
 
 def _wait_for(path: Path) -> bytes:
-    ends = time.monotonic() + 5
+    ends = time.monotonic() + PATIENCE_S
     while not path.exists() and time.monotonic() < ends:
         time.sleep(0.005)
     return path.read_bytes()
