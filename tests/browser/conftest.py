@@ -20,7 +20,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage", "--force-color-profile=srgb",
 ]  # fmt: skip
-READY_S = 120
+READY_S = 300
 QUICK = {"PAILOU_MONITOR_EVERY_S": "2", "PAILOU_MONITOR_DELAY_S": "0"}
 """Alerts within seconds: nobody waits for minutes."""
 

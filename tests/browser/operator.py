@@ -13,6 +13,7 @@ import httpx
 from playwright.sync_api import Browser, Error, Page, Request, Response, expect
 
 from openplatform.signed_call import sign_call
+from tests.waiting import PATIENCE_S
 
 AXE = (Path(__file__).parent / "vendor/axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
@@ -28,9 +29,11 @@ SHOWN = {
 """Those in docs/: packed well. All others are packed quickly, a third larger in a third of the time: there are hundreds."""
 TALLEST_PX = 2400
 """A picture ends there: what comes below are more rows of the same table."""
+PATIENCE_MS = PATIENCE_S * 1000
+expect.set_options(timeout=PATIENCE_MS)  # Playwright's own 5 s are less than a busy machine needs
 
 _IN_THEME = """theme => new Promise((done, refuse) => {
-  const latest = performance.now() + 20_000;
+  const latest = performance.now() + 120_000;
   const look = () => document.documentElement.dataset.bsTheme === theme ? done()
     : performance.now() > latest ? refuse(new Error("the page does not follow the system's theme")) : requestAnimationFrame(look);
   look();
@@ -48,7 +51,7 @@ class Platform:
         self.url: str = demo["admin_url"].rstrip("/")
         self.email: str = demo["admin_email"]
         self.password: str = demo["admin_password"]
-        self.api = httpx.Client(base_url=f"{self.url}/{API}", trust_env=False, timeout=30)
+        self.api = httpx.Client(base_url=f"{self.url}/{API}", trust_env=False, timeout=PATIENCE_S)
 
     def __enter__(self) -> Self:
         self.api.headers["Authorization"] = f"Bearer {self.token_of(self.email, self.password)}"
@@ -61,7 +64,7 @@ class Platform:
 
     def token_of(self, email: str, password: str) -> str:
         answer = httpx.post(
-            f"{self.url}/{API}/login", json={"email": email, "password": password}, trust_env=False, timeout=30
+            f"{self.url}/{API}/login", json={"email": email, "password": password}, trust_env=False, timeout=PATIENCE_S
         )
         assert answer.is_success, answer.text
         return str(answer.json()["token"])
@@ -88,7 +91,7 @@ class Platform:
             url=self.demo["gateway_url"], app_key=app_key, secret=secret, method=method,
             params={"session": self.demo["session"], **params}, now=datetime.now(UTC),
         )  # fmt: skip
-        answer: dict[str, Any] = httpx.post(call.url, data=call.params, trust_env=False, timeout=30).json()
+        answer: dict[str, Any] = httpx.post(call.url, data=call.params, trust_env=False, timeout=PATIENCE_S).json()
         return answer
 
 
@@ -120,7 +123,7 @@ class Reader:
         self.context.add_init_script(
             "document.addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective + ' ' + e.blockedURI))"
         )
-        self.context.set_default_timeout(20_000)
+        self.context.set_default_timeout(PATIENCE_MS)
         self.page: Page = self.context.new_page()
         self._devtools = self.context.new_cdp_session(self.page)
         self.page.on("console", lambda m: self._complaints.append(m.text) if m.type in ("error", "warning") else None)
@@ -167,7 +170,7 @@ class Reader:
     def settled(self) -> None:
         """Waits until no region is loading and no form is on its way."""
         # Not wait_for_function: it evaluates its text in the page, which the page's policy forbids.
-        expect(self.page.locator(".region[aria-busy], form.sending")).to_have_count(0, timeout=20_000)
+        expect(self.page.locator(".region[aria-busy], form.sending")).to_have_count(0)
 
     def axe(self, *, colours_only: bool = False) -> list[str]:
         """What axe-core finds wrong with the page, by rule and element. colours_only: all that differs in another theme."""

@@ -12,6 +12,7 @@ from openplatform.adapters.embedded import Embedded
 from openplatform.sql import upgrade
 from tests.admin_world import MASTER_KEYS, ZONE, World, open_world
 from tests.serving import serving
+from tests.waiting import PATIENCE_S
 
 
 class OwnAdmin:
@@ -49,7 +50,9 @@ def own_admin(folder: Path, *perms: str, password: str, database_url: str = "") 
     async def run() -> None:
         await asyncio.to_thread(upgrade, url, "admin_api")
         embedded = Embedded()
-        async with open_world(settings, embedded) as world, serving(world.app) as port:
+        # A database of the test's own is one that goes away: how soon that is noticed is the product's.
+        opening = open_world(settings, embedded, is_patient=not database_url)
+        async with opening as world, serving(world.app) as port:
             operator = await world.operator(*perms)
             opened.append(OwnAdmin(f"http://127.0.0.1:{port}", world, embedded, operator.email, password))
             ready.set()
@@ -58,9 +61,9 @@ def own_admin(folder: Path, *perms: str, password: str, database_url: str = "") 
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
     thread.start()
     try:
-        assert ready.wait(60)
+        assert ready.wait(PATIENCE_S)
         yield opened[0]
     finally:
         loop.call_soon_threadsafe(over.set)
-        thread.join(30)
+        thread.join(PATIENCE_S)
         loop.close()

@@ -201,7 +201,7 @@ def test_preferences_change_the_page_at_once(reader: Reader, platform: Platform)
     page.select_option("select[name=time_zone]", "Europe/Berlin")
     page.get_by_role("button", name="保存").click()
     expect(page.get_by_role("heading", name="My account")).to_be_visible()
-    assert page.evaluate("document.documentElement.getAttribute('data-bs-theme')") == "dark"
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     expect(page.locator("time").first).to_contain_text("+0")
     reader.settled()
     page.select_option("select[name=language]", "")

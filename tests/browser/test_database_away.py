@@ -80,7 +80,7 @@ def test_mysql_down_read_only(browser: Browser, own_server: Callable[[type[Maria
         dialogs.picture("mysql-down-dialog")
 
         server.start()
-        for _ in range(60):
+        for _ in range(240):
             page.click("form.sheet button[type=submit]")
             reader.settled()
             if page.locator("#toasts .toast-line").count():

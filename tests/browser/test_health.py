@@ -15,11 +15,11 @@ def test_everything_that_runs_is_on_the_screen(reader: Reader) -> None:
         expect(health.get_by_text(service, exact=True)).to_be_visible()
     expect(health.get_by_text("all-in-one", exact=True)).to_be_visible()
     # A process tells its configuration with its next beat, the screen reads it with its next look: other tests change things.
-    expect(health.get_by_text("已生效", exact=True)).to_be_visible(timeout=60_000)
-    expect(health.get_by_text("1 / 1", exact=True)).to_be_visible(timeout=60_000)
+    expect(health.get_by_text("已生效", exact=True)).to_be_visible()
+    expect(health.get_by_text("1 / 1", exact=True)).to_be_visible()
     expect(
         health.get_by_text(re.compile("FTS5，请求内容分词器 unicode61（中文按单字，关键词按短语匹配）"))
     ).to_be_visible()
-    expect(health.get_by_text(re.compile(r"^持锁：评估了最近窗口，锁编号 \d+$"))).to_be_visible(timeout=60_000)
+    expect(health.get_by_text(re.compile(r"^持锁：评估了最近窗口，锁编号 \d+$"))).to_be_visible()
     expect(health.get_by_text(re.compile(r"^故障演练.*项中已测 \d+ 项"))).to_be_visible()
     expect(page.locator("#letters")).to_contain_text("没有死信")

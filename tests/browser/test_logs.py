@@ -17,6 +17,7 @@ from playwright.sync_api import Download, expect
 
 from openplatform.signed_call import sign_call
 from tests.browser.operator import Platform, Reader
+from tests.waiting import PATIENCE_S
 
 XSS = "</em><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 FORMULA = "=HYPERLINK(1)"
@@ -35,15 +36,15 @@ def called(platform: Platform) -> Platform:
             params={"session": platform.demo["session"], "order_id": "880000000001", "a": memo},
             now=datetime.now(UTC),
         )
-        assert httpx.post(call.url, data=call.params, trust_env=False, timeout=30).is_success
+        assert httpx.post(call.url, data=call.params, trust_env=False, timeout=PATIENCE_S).is_success
     last_hour = {"from": (datetime.now(UTC) - timedelta(hours=1)).isoformat(), "q": WORD}
-    ends = time.monotonic() + 60
+    ends = time.monotonic() + PATIENCE_S
     while time.monotonic() < ends:
         until = {"to": (datetime.now(UTC) + timedelta(minutes=1)).isoformat()}
         if platform.ask("GET", "/logs", params=last_hour | until)["total"] == 5:
             return platform
         time.sleep(0.2)
-    raise AssertionError("the calls were not indexed within a minute")
+    raise AssertionError("the calls were not indexed")
 
 
 def test_log_search_combined_highlight(reader: Reader, called: Platform) -> None:
@@ -222,7 +223,7 @@ def test_es_down_region(reader: Reader, called: Platform) -> None:
 @contextmanager
 def broken_store(file: Path) -> Iterator[None]:
     """Takes a table away from the log store, and gives it back."""
-    store = sqlite3.connect(file, timeout=30, isolation_level=None)
+    store = sqlite3.connect(file, timeout=PATIENCE_S, isolation_level=None)
     store.execute("ALTER TABLE call_log RENAME TO taken_away")
     try:
         yield

@@ -6,6 +6,7 @@ import time
 from playwright.sync_api import expect
 
 from tests.browser.operator import Reader
+from tests.waiting import PATIENCE_S
 
 
 def code_of(answer: dict[str, object]) -> object:
@@ -16,7 +17,7 @@ def code_of(answer: dict[str, object]) -> object:
 def calls_end_with(reader: Reader, code: int, name: str = "open.order.get", **params: str) -> None:
     """Waits until calls are answered so: the page that told of a change may be shown before a gateway heard of it."""
     demo = reader.platform.demo
-    until, seen = time.monotonic() + 30, object()
+    until, seen = time.monotonic() + PATIENCE_S, object()
     while time.monotonic() < until:
         seen = code_of(reader.platform.call(demo["app_key"], demo["app_secret"], name, **params))
         if seen == code:
@@ -51,11 +52,14 @@ def test_mapping_create_publish_call(reader: Reader) -> None:
     shown.get_by_role("button", name="发布").click()
     calls_end_with(reader, 22, name, order_id="880000000001")
 
+    means = page.locator("#list [id^=mean-]")
     reader.go("/mappings?q=open.browser")
+    while " ms" not in means.inner_text():  # of the calls before, once they are indexed
+        reader.go("/mappings?q=open.browser")
     page.check("[data-row-box]")
     page.get_by_role("button", name="设为可用").click()
     expect(page.locator("#list .badge", has_text=re.compile("^可用$"))).to_be_visible()
-    expect(page.locator("#list [id^=mean-]")).to_contain_text(" ms")  # of the calls before
+    expect(means).to_contain_text(" ms")
     calls_end_with(reader, 0, name, order_id="880000000001")
 
 

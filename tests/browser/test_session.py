@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 from tests.admin_world import PASSWORD
 from tests.browser.operator import Platform, Reader
 from tests.browser.own_admin import own_admin
+from tests.waiting import PATIENCE_S
 
 
 def test_login_lock_unlock(browser: Browser, tmp_path: Path) -> None:
@@ -20,7 +21,8 @@ def test_login_lock_unlock(browser: Browser, tmp_path: Path) -> None:
         for _ in range(5):
             page.fill("[name=email]", admin.email)
             page.fill("[name=password]", "certainly not this")
-            page.press("[name=password]", "Enter")
+            with page.expect_navigation():
+                page.press("[name=password]", "Enter")
             expect(page.locator("[role=alert]")).to_have_text("邮箱或密码错误。")
             expect(page.locator("[name=email]")).to_have_value(admin.email)
         page.fill("[name=password]", admin.password)
@@ -76,7 +78,7 @@ def test_button_hidden_and_route_403(stranger: Reader, platform: Platform) -> No
     stranger.expected.append(r"403")
     token = platform.token_of(email, first)
     httpx.put(
-        f"{platform.url}/api/v1/me/password", headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=30,
+        f"{platform.url}/api/v1/me/password", headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=PATIENCE_S,
         json={"old_password": first, "new_password": "a password of my own"},
     ).raise_for_status()  # fmt: skip
     stranger.sign_in(email, "a password of my own")
@@ -155,7 +157,7 @@ def test_redis_down_banner(browser: Browser, tmp_path: Path) -> None:
         page, banner = reader.page, reader.page.locator("#cut-off")
 
         def until_banner(is_shown: bool) -> None:
-            for _ in range(60):
+            for _ in range(240):
                 reader.go("/sysparams")
                 if bool(banner.count()) == is_shown:
                     return

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -65,9 +66,8 @@ async def test_any_number_of_rows_comes_as_a_stream(world: World, admin: Caller)
     async with world.database.begin() as connection:
         await connection.execute(sa.insert(customer), rows)
     assert [row["money"] for row in await read(admin, "/customers")] == [str(n) for n in range(2500)]
-    async with admin.http.stream("GET", f"{API}/customers/export") as answer:
-        async for _ in answer.aiter_bytes():
-            break
+    async with admin.http.stream("GET", f"{API}/customers/export") as answer, aclosing(answer.aiter_bytes()) as chunks:
+        await anext(chunks)
     assert (await admin.shown("/customers"))["total"] == 2500
 
 

@@ -5,7 +5,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -126,7 +126,8 @@ async def test_an_export_ends_at_its_source_when_the_caller_leaves(world: World,
     async with exporting(world, tmp_path, store) as opened, serving(opened.app) as port:
         async with downloading(await opened.administrator(), port) as answer:
             assert answer.headers["x-total-count"] == str(10**9)
-            await anext(answer.aiter_bytes())
+            async with aclosing(answer.aiter_bytes()) as chunks:
+                await anext(chunks)
         async with asyncio.timeout(PATIENCE_S):
             asked = -1
             while asked != store.asked:
