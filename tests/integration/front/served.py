@@ -11,6 +11,8 @@ import uvicorn
 
 from gateway.front import FrontBounds, front_protocol
 from gateway.turn_end import TurnEnd
+from tests.closing import stop_accepting
+from tests.waiting import until
 
 
 class Server(uvicorn.Server):
@@ -22,7 +24,8 @@ class Server(uvicorn.Server):
 
 
 class Asked:
-    """An application that remembers its requests, answers after `delay_s`, and can be told to fail; `/lane` past ASGI."""
+    """An application that remembers its requests, answers after `delay_s` and when `may_answer` is set, and can be told to fail;
+    `/lane` past ASGI."""
 
     lane_path = b"/lane"
 
@@ -32,6 +35,8 @@ class Asked:
         self.bodies: list[bytes] = []
         self.disconnects = 0
         self.delay_s = 0.0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self.turn_end = TurnEnd(asyncio.get_running_loop())
 
     async def __call__(self, scope, receive, send) -> None:
@@ -48,8 +53,7 @@ class Asked:
             assert (await receive())["type"] == "http.disconnect"
             self.disconnects += 1
             return
-        if self.delay_s:
-            await asyncio.sleep(self.delay_s)
+        await self._wait()
         body = b"%d %b %b" % (number, path.encode(), message["body"][:20])
         headers = [(b"content-type", b"text/plain")]
         if path == "/chunked":
@@ -66,6 +70,12 @@ class Asked:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
+    async def _wait(self) -> None:
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        if not self.may_answer.is_set():
+            await self.may_answer.wait()
+
     def read_head(self, method: str, query: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[Any, ...]:
         return method, query, headers
 
@@ -79,8 +89,7 @@ class Asked:
         number = len(self.bodies)
         if b"fail" in request[1]:
             raise RuntimeError("a bug")
-        if self.delay_s:
-            await asyncio.sleep(self.delay_s)
+        await self._wait()
         call.answer = b"x" * 3_000_000 if b"large" in request[1] else b"%d lane %b" % (number, request[3][:20])
         call.head = b"content-type: text/plain\r\ncontent-length: %d\r\n" % len(call.answer)
         if b"inject" in request[1]:
@@ -135,11 +144,12 @@ class Caller:
 
 
 class Served:
-    def __init__(self, server: Server, app: Asked, protocol: Any, address: tuple[str, int]) -> None:
+    def __init__(self, server: Server, app: Asked, protocol: Any, listener: socket.socket) -> None:
         self.server = server
         self.app = app
         self.protocol = protocol
-        self.address = address
+        self.listener = listener
+        self.address: tuple[str, int] = listener.getsockname()
         self._callers: list[Caller] = []
 
     async def connect(self) -> Caller:
@@ -153,6 +163,16 @@ class Served:
         with contextlib.suppress(ConnectionError):
             await caller.send(data)
         return await caller.rest()
+
+    async def drain(self) -> None:
+        """Tells the server to stop; every connection has heard of it on return."""
+        self.server.should_exit = True
+        await until(lambda: self.listener.fileno() < 0)
+
+    async def nobody_left(self) -> None:
+        """Returns when the server has no connection and no task."""
+        state = self.server.server_state
+        await until(lambda: not state.connections and not state.tasks)
 
     async def hang_up(self) -> None:
         for caller in self._callers:
@@ -183,10 +203,12 @@ async def served(**bounds: Any) -> AsyncIterator[Served]:
     while not server.started:
         await asyncio.sleep(0.005)
     server.lifespan.state["lane"] = app
-    made = Served(server, app, protocol, listener.getsockname())
+    made = Served(server, app, protocol, listener)
     try:
         yield made
     finally:
+        if listener.fileno() >= 0:
+            await stop_accepting([listener])
         await made.hang_up()
         server.should_exit = True
         await serving

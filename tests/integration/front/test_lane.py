@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from tests.integration.front.served import served
+from tests.waiting import until
 
 GET = b"GET /lane?q=1 HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /lane HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\nContent-Length: 2\r\n\r\nhi"
@@ -83,14 +84,12 @@ async def test_callers_that_leave_or_stop_sending() -> None:
         await gone.send(GET)
         await stopped.send(GET + GET)
         stopped.writer.write_eof()
-        await asyncio.sleep(0.02)
+        await until(lambda: len(door.app.by_lane) > 1)
         gone.writer.transport.abort()
         said = await stopped.rest()
         assert said.count(b"HTTP/1.1 200 OK") == 2
         assert said.count(b"connection: close") == 1
-        await asyncio.sleep(0.1)
-        assert not door.server.server_state.connections
-        assert not door.server.server_state.tasks
+        await door.nobody_left()
 
 
 async def test_a_caller_that_does_not_read_is_dropped() -> None:
@@ -101,21 +100,20 @@ async def test_a_caller_that_does_not_read_is_dropped() -> None:
         caller.writer.write(GET.replace(b"q=1", b"large") * 100)
         await asyncio.sleep(0.1)
         assert len(door.app.bodies) < 10
-        await asyncio.sleep(0.6)
-        assert not door.server.server_state.connections
-        assert not door.server.server_state.tasks
+        await door.nobody_left()
 
 
 async def test_a_draining_process_ends_its_calls_with_close() -> None:
     """What is being answered when the process begins to drain says close; idle connections close."""
     async with served() as door:
-        door.app.delay_s = 0.1
         answering, idle = await door.connect(), await door.connect()
         await idle.send(GET)
         await idle.answer()
+        door.app.may_answer.clear()
         await answering.send(GET)
-        await asyncio.sleep(0.02)
-        door.server.should_exit = True
+        await until(lambda: len(door.app.by_lane) > 1)
+        await door.drain()
+        door.app.may_answer.set()
         status, head, _ = await answering.answer()
         assert (status, b"connection: close\r\n" in head) == (200, True)
         assert await answering.is_closed()

@@ -11,6 +11,7 @@ import pytest
 from gateway.front import FrontBounds, front_protocol
 from gateway.front.protocol import FrontProtocol
 from tests.integration.front.served import served
+from tests.waiting import until
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -27,12 +28,10 @@ async def test_a_caller_that_leaves_is_noticed_and_nothing_stays_behind() -> Non
             caller.writer.transport.abort()
         caller = await door.connect()
         await caller.send(GET.replace(b"/a", b"/wait-until-left"))
-        await asyncio.sleep(0.02)
+        await until(lambda: any(scope["path"] == "/wait-until-left" for scope in door.app.scopes))
         caller.writer.transport.abort()
-        await asyncio.sleep(0.15)
+        await door.nobody_left()
         assert door.app.disconnects == 1
-        assert not door.server.server_state.connections
-        assert not door.server.server_state.tasks
         assert not door.protocol.door._connections
 
 
@@ -100,20 +99,21 @@ async def test_an_answer_carries_a_date_and_nothing_about_the_server() -> None:
 async def test_a_draining_process_finishes_what_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests in the application, in mid-body and already on their way are answered with Connection: close; idle ones close."""
     # The requests below come in time on a busy machine too.
-    monkeypatch.setattr("gateway.front.protocol._DRAIN_IDLE_S", 1.5)
+    monkeypatch.setattr("gateway.front.protocol._DRAIN_IDLE_S", 2.0)
     async with served() as door:
-        door.app.delay_s = 0.1
         answering, sending, coming, idle = [await door.connect() for _ in range(4)]
         for caller in (coming, idle):
             await caller.send(GET)
             await caller.answer()
-        await answering.send(GET)
+        door.app.may_answer.clear()
         await sending.send(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nh")
-        await asyncio.sleep(0.05)
-        door.server.should_exit = True
-        await asyncio.sleep(0.15)
+        await until(lambda: door.protocol.door.held_bytes > 0)
+        await answering.send(GET)
+        await until(lambda: len(door.app.bodies) > 2)
+        await door.drain()
         await sending.send(b"i")
         await coming.send(GET)
+        door.app.may_answer.set()
         for caller in (answering, sending, coming):
             status, head, _ = await caller.answer()
             assert (status, b"connection: close\r\n" in head) == (200, True)
@@ -153,9 +153,7 @@ async def test_a_caller_that_does_not_read_is_dropped() -> None:
         caller.writer.write(GET.replace(b"/a", b"/large") * 100)
         await asyncio.sleep(0.1)
         assert len(door.app.bodies) < 10
-        await asyncio.sleep(0.6)
-        assert not door.server.server_state.connections
-        assert not door.server.server_state.tasks
+        await door.nobody_left()
 
 
 def test_the_class_travels_to_worker_processes() -> None:
