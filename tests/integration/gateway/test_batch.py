@@ -166,7 +166,6 @@ async def test_calls_run_at_the_same_time(world: World) -> None:
 
     for n in range(5):
         world.answers[f"/items/{n}"] = Together(b"{}")
-    await world.put_route("open.item.get", "/items/{item_id}", timeout_ms=10_000)
     calls = [{"method": "open.item.get", "item_id": str(n)} for n in range(5)]
     assert all("open_item_get_response" in part for part in await answers(world, calls, {"session": SESSION}))
 

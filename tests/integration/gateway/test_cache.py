@@ -25,7 +25,7 @@ class Slow(Response):
 @pytest.fixture
 async def cached(world: World) -> World:
     """The world with a read that is kept for a minute."""
-    await world.put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=60, timeout_ms=5000)
+    await world.put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=60)
     return world
 
 
@@ -52,7 +52,7 @@ async def test_the_second_answer_comes_from_the_cache(cached: World) -> None:
 async def test_a_thousand_misses_make_one_call(clean_redis_url: str) -> None:
     """1,000 connections that ask for the same at once, over a real Redis: the service is asked once."""
     async with open_world(redis_url=clean_redis_url, max_connections_per_address=2 * CALLERS) as world:
-        await world.put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=60, timeout_ms=20_000)
+        await world.put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=60)
         world.answers["/echo"] = Slow(b'{"n":1}')
         query = encode_query(world.signed("open.kept.get"))
         request = f"GET /router/rest?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
@@ -102,7 +102,7 @@ async def test_a_purged_answer_is_given_no_more(cached: World) -> None:
     """Under another cache_epoch the service is asked again; when it fails, what was kept before does not stand in."""
     params = cached.signed("open.kept.get")
     await cached.call(params)
-    await cached.put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=60, timeout_ms=5000, cache_epoch=1)
+    await cached.put_route("open.kept.get", "/echo", idempotent=True, cache_ttl_s=60, cache_epoch=1)
     cached.answers["/echo"] = Response(b"down", 500)
     assert (await cached.error(params))[0] == 15
     cached.answers["/echo"] = Response(b'{"n":2}')

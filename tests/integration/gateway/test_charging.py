@@ -19,7 +19,7 @@ async def priced(world: World, fen: int) -> RedisBalances:
     """A route for 30 fen, and the customer's balance."""
     await world.put_route("open.dear.get", "/echo", needs_fee=True, price_fen=30, is_open=True, idempotent=True)
     await world.put_route(
-        "open.dear.post", "/echo", needs_fee=True, price_fen=30, is_open=True, http_method="POST", timeout_ms=300
+        "open.dear.post", "/echo", needs_fee=True, price_fen=30, is_open=True, http_method="POST", timeout_ms=1000
     )
     balances = RedisBalances(world.redis)
     await balances.put(1, money_fen=fen, seq=1)
@@ -87,13 +87,15 @@ async def test_refusals_and_faults_are_given_back(world: World) -> None:
 async def test_a_write_whose_result_is_unknown_is_charged(world: World) -> None:
     """It was sent and not answered: it may have happened."""
     balances = await priced(world, 30)
+    may_end = asyncio.Event()
 
     class Late(Response):
         async def __call__(self, *_: object) -> None:
-            await asyncio.sleep(2)
+            await may_end.wait()
 
     world.answers["/echo"] = Late()
     assert await world.error(world.signed("open.dear.post")) == (15, "remote-result-unknown")
+    may_end.set()
     assert len(await sent(world)) == 1
     assert await balances.spendable([1]) == [0]
 

@@ -202,23 +202,32 @@ async def test_what_services_answer(world: World, answer: Response, expected: tu
         assert error["sub_msg"] == "{braces} stay"
 
 
-class Never(Response):
-    """An answer that does not come within a route's deadline of 1 s."""
+class Late(Response):
+    """An answer that comes when nobody waits for it any more."""
+
+    def __init__(self, may_come: asyncio.Event) -> None:
+        super().__init__(b"{}")
+        self._may_come = may_come
 
     async def __call__(self, scope, receive, send) -> None:
-        await asyncio.sleep(1.5)
+        await self._may_come.wait()
         await super().__call__(scope, receive, send)
 
 
 async def test_deadline(world: World) -> None:
     """A read that is late may be repeated; of a write that is late nobody knows the result."""
-    world.answers["/echo"] = Never(b"{}")
-    await world.put_route("open.slow.get", "/echo", timeout_ms=300)
-    await world.put_route("open.slow.post", "/echo", timeout_ms=300, http_method="POST")
-    await world.put_route("open.read.get", "/echo", timeout_ms=300, idempotent=True)
-    assert await world.error(world.signed("open.slow.post")) == (15, "remote-result-unknown")
-    world.answers["/echo"] = Never(b"{}")
-    assert (await world.error(world.signed("open.slow.get")))[1] == "remote-result-unknown"
+    deadline_is_over = asyncio.Event()
+    await world.put_route("open.slow.get", "/echo", timeout_ms=1000)
+    await world.put_route("open.slow.post", "/echo", timeout_ms=1000, http_method="POST")
+    await world.put_route("open.read.get", "/echo", timeout_ms=1000, idempotent=True)
+    for api, sub_code in (
+        ("open.slow.post", "remote-result-unknown"),
+        ("open.slow.get", "remote-result-unknown"),
+        ("open.read.get", "isp.top-remote-connection-timeout"),
+    ):
+        world.answers["/echo"] = Late(deadline_is_over)
+        assert await world.error(world.signed(api)) == (15, sub_code)
+    deadline_is_over.set()
 
 
 async def test_a_store_that_is_down_is_never_the_callers_fault(world: World) -> None:

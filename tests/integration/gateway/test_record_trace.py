@@ -23,7 +23,7 @@ def collector() -> Iterator[Collector]:
 
 async def arrived(collector: Collector, condition: Callable[[Seen], bool]) -> Seen:
     """The first span that is so, as soon as it has come."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (found := [span for span in collector.spans if condition(span)]):
             await asyncio.sleep(0.05)
     return found[0]

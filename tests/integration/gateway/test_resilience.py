@@ -1,7 +1,7 @@
 """Breakers, bulkheads and fallbacks of a running gateway, with a service that is well, ill or hangs, by path."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -19,6 +19,7 @@ from openplatform.web import JsonAnswer, SystemClock, service_app
 from tests.gateway_world import INTERNAL_KEY, World, open_world
 from tests.serving import serving
 from tests.unit.gateway.filters.calls import a_call
+from tests.waiting import until
 
 UNAVAILABLE = (15, "isp.top-remote-service-unavailable")
 OPEN = {"state": "open", "cause": "calls", "calls": 20, "failed": 20, "slow": 0}
@@ -45,7 +46,8 @@ class MoodyService:
 
 @asynccontextmanager
 async def open_moody(door: str = "lane", **settings: object) -> AsyncIterator[tuple[World, MoodyService]]:
-    """A world whose routes lead to one moody service."""
+    """A world whose routes lead to one moody service, with breakers that stay open for longer than any test."""
+    settings = {"breaker": BreakerRules(window_s=300, open_s=60), **settings}
     moody = MoodyService()
     http = service_app([HttpRoute("/{path}", moody.answer)], internal_keys=[INTERNAL_KEY])
     async with serving(http) as port:
@@ -66,12 +68,6 @@ async def call(world: World, api_name: str) -> httpx.Response:
     return await world.call(world.signed(api_name))
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 def gate(world: World, name: str) -> Gate:
     return next(gate for _, _, gate in world.resources.guards.gates() if gate.name == name)
 
@@ -85,7 +81,7 @@ async def test_a_gateway_says_which_configuration_it_has_and_whom_it_holds_back(
         needed = await world.writer.version_of("route", WELL)
         directory = RedisServiceDirectory(world.redis, SystemClock())
         figures: dict[str, object] = {}
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while figures.get("config_version") != needed:
                 await asyncio.sleep(0.01)
                 figures = dict((await directory.reports("gateway"))[0].figures)
@@ -104,7 +100,7 @@ async def test_an_ill_api_is_left_alone_and_the_others_are_not(door: str) -> Non
         errors = [answer.json()["error_response"] for answer in answers]
         assert {(error["code"], error["sub_code"]) for error in errors} == {UNAVAILABLE}
         assert all("retry-after" not in answer.headers for answer in answers[:20])
-        assert all(1 <= int(answer.headers["retry-after"]) <= 7 for answer in answers[20:])
+        assert all(1 <= int(answer.headers["retry-after"]) <= 80 for answer in answers[20:])
         logs = [log for log in await world.logs() if log.apiName == ILL]
         assert [log.serviceTime is None for log in logs] == [False] * 20 + [True] * 10
 
@@ -144,14 +140,13 @@ async def test_the_fallback_body_answers_while_the_breaker_is_open(door: str) ->
 async def test_of_a_hundred_callers_three_probe_and_close_it() -> None:
     """The pause is over, the service is well again: 3 of 100 callers reach it; after them everyone does."""
     async with open_moody() as (world, moody):
-        await put(world, ILL, breaker=BreakerRules(open_s=0.1))
+        await put(world, ILL, breaker=BreakerRules(window_s=300, open_s=0.1))
         for _ in range(20):
             await call(world, ILL)
         moody.mood["/ill"] = "hang"
         await asyncio.sleep(0.2)  # longer than any pause
         callers = [asyncio.create_task(call(world, ILL)) for _ in range(100)]
-        await until(lambda: sum(caller.done() for caller in callers) == 97)
-        assert moody.calls == {"/ill": 23}
+        await until(lambda: sum(caller.done() for caller in callers) == 97 and moody.calls == {"/ill": 23})
         moody.let_go.set()
         answers = await asyncio.gather(*callers)
         assert sum("error_response" not in answer.json() for answer in answers) == 3
