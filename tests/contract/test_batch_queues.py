@@ -21,7 +21,7 @@ from openplatform.errors import PlatformUnavailable, SettingsError
 from openplatform.jobs import end
 from openplatform.ports import BatchDelivery, CallLogConsumer, CallLogPublisher
 
-WAIT_S = 20
+WAIT_S = 60
 
 
 @dataclass
@@ -215,13 +215,14 @@ async def test_two_consumers_share_the_batches(log_queue: Queue) -> None:
     """Two indexers get every batch once between them."""
     found: list[bytes] = []
 
-    async def settle(deliveries: AsyncIterator[BatchDelivery]) -> None:
-        async for delivery in deliveries:
-            found.append(delivery.body)
-            await delivery.ack()
+    async def settle(consumer: CallLogConsumer) -> None:
+        async with aclosing(consumer.deliveries()) as deliveries:
+            async for delivery in deliveries:
+                await delivery.ack()
+                found.append(delivery.body)
 
     async with log_queue.open_consumer() as other, asyncio.timeout(WAIT_S):
-        tasks = [asyncio.create_task(settle(consumer.deliveries())) for consumer in (log_queue.consumer, other)]
+        tasks = [asyncio.create_task(settle(consumer)) for consumer in (log_queue.consumer, other)]
         for n in range(20):
             await log_queue.publisher.publish(b"%d\n" % n, node=f"gw-{n}")
         while len(found) < 20:

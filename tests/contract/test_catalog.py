@@ -201,9 +201,9 @@ async def test_announces_connection_and_changes(writer: RedisCatalogWriter, redi
     await asyncio.sleep(0.05)
     assert not news.done()
     await writer.publish([app_change("a", 1)])
-    await asyncio.wait_for(news, 5)
+    await asyncio.wait_for(news, 60)
     await writer.replace([])
-    await asyncio.wait_for(anext(announcements), 5)
+    await asyncio.wait_for(anext(announcements), 60)
     await announcements.aclose()
 
 
@@ -213,8 +213,8 @@ async def test_announcements_that_pile_up_are_one(writer: RedisCatalogWriter, re
     await anext(announcements)
     for version in range(1, 20):
         await writer.publish([app_change("a", version)])
-    await asyncio.sleep(0.05)
-    await asyncio.wait_for(anext(announcements), 5)
+    await asyncio.sleep(0.5)  # all of them have come, or the last would be news of its own
+    await asyncio.wait_for(anext(announcements), 60)
     await writer.publish([app_change("a", 3)])
     more = asyncio.ensure_future(anext(announcements))
     await asyncio.sleep(0.1)

@@ -37,7 +37,7 @@ async def queue(request: pytest.FixtureRequest) -> AsyncIterator[Queue]:
         consumer = await stack.enter_async_context(open_log_consumer(url, embedded))
         letters = await stack.enter_async_context(open_dead_letters(url, embedded))
         await publisher.publish(b"batch", node="gw-1")
-        async with aclosing(consumer.deliveries()) as deliveries, asyncio.timeout(20):
+        async with aclosing(consumer.deliveries()) as deliveries, asyncio.timeout(60):
             delivery = await anext(deliveries)
             for n, body in enumerate(BODIES):
                 await delivery.dead_letter(body, "strict mapping: 字段" if n % 3 == 0 else "no JSON")
@@ -76,7 +76,7 @@ async def test_a_replay_takes_what_is_meant_and_nothing_else(queue: Queue) -> No
     left = (await queue.letters.look(ALL, limit=100)).letters
     assert [letter.body for letter in left] == [body for n, body in enumerate(BODIES) if n % 3]
     came = []
-    async with aclosing(queue.consumer.deliveries()) as deliveries, asyncio.timeout(20):
+    async with aclosing(queue.consumer.deliveries()) as deliveries, asyncio.timeout(60):
         for _ in range(10):
             delivery = await anext(deliveries)
             came.append(delivery.body)
@@ -101,7 +101,7 @@ async def test_what_the_broker_puts_aside_says_so(rabbitmq_url: str) -> None:
             message = await source.get()
             assert message.content_encoding == "lz4"
             await message.reject(requeue=False)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (page := await letters.look(ALL, limit=1)).letters:
                 await asyncio.sleep(0.05)
         assert page.letters[0].reason == "put aside by the broker: rejected"

@@ -13,6 +13,7 @@ from openplatform.errors import PlatformUnavailable
 from openplatform.ports import ResponseCache
 from openplatform.records import CacheFind
 from openplatform.web import SystemClock
+from tests.contract.conftest import PATIENT_S
 
 BODY = '{"名":"\u0000"}'.encode() + b"\xff" * 10
 
@@ -20,15 +21,15 @@ BODY = '{"名":"\u0000"}'.encode() + b"\xff" * 10
 @pytest.fixture(params=["fakeredis", "redis", "wire"])
 async def cache(request: pytest.FixtureRequest) -> AsyncIterator[ResponseCache]:
     url = "memory://" if request.param == "fakeredis" else request.getfixturevalue("clean_redis_url")
-    wire = RedisWire(url, timeout_s=2) if request.param == "wire" else None
-    async with open_redis(url, Embedded()) as client:
+    wire = RedisWire(url, timeout_s=PATIENT_S) if request.param == "wire" else None
+    async with open_redis(url, Embedded(), timeout_s=PATIENT_S) as client:
         yield RedisResponseCache(client, SystemClock(), wire=wire)
     if wire is not None:
         wire.close()
 
 
 async def look(
-    cache: ResponseCache, by: str = "r", *, key: str = "k", stale_s: int = 60, hold_ms: int = 5000
+    cache: ResponseCache, by: str = "r", *, key: str = "k", stale_s: int = 60, hold_ms: int = 60_000
 ) -> CacheFind:
     return await cache.look(key, by=by, stale_s=stale_s, hold_ms=hold_ms)
 
@@ -57,7 +58,7 @@ async def test_one_of_those_who_miss_asks(cache: ResponseCache) -> None:
 
 async def test_past_its_time_an_answer_is_stale_then_gone(cache: ResponseCache) -> None:
     """Stale: it is there, and one of those who look is told to ask for a new one."""
-    await cache.keep("k", BODY, by="r", ttl_s=1, stale_s=2)
+    await cache.keep("k", BODY, by="r", ttl_s=2, stale_s=2)
     assert (await look(cache, stale_s=2)).is_fresh
     async with asyncio.timeout(30):
         while (find := await look(cache, "first", stale_s=2)).is_fresh:

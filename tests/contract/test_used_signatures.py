@@ -11,6 +11,7 @@ from openplatform.adapters.redis_wire import RedisWire
 from openplatform.adapters.signatures_redis import RedisUsedSignatures
 from openplatform.errors import PlatformUnavailable
 from openplatform.ports import UsedSignatures
+from tests.contract.conftest import PATIENT_S
 
 SIGN = "AB" * 32
 
@@ -18,8 +19,8 @@ SIGN = "AB" * 32
 @pytest.fixture(params=["fakeredis", "redis", "wire"])
 async def signatures(request: pytest.FixtureRequest) -> AsyncIterator[UsedSignatures]:
     url = "memory://" if request.param == "fakeredis" else request.getfixturevalue("clean_redis_url")
-    wire = RedisWire(url, timeout_s=2) if request.param == "wire" else None
-    async with open_redis(url, Embedded()) as client:
+    wire = RedisWire(url, timeout_s=PATIENT_S) if request.param == "wire" else None
+    async with open_redis(url, Embedded(), timeout_s=PATIENT_S) as client:
         yield RedisUsedSignatures(client, wire=wire)
     if wire is not None:
         wire.close()
