@@ -11,6 +11,7 @@ from openplatform.errors import PLATFORM_UNAVAILABLE, REMOTE_UNAVAILABLE, SERVIC
 from openplatform.records import CacheFind, Grant
 from openplatform.web import SystemClock
 from tests.unit.gateway.filters.calls import a_call, route_entry
+from tests.waiting import until
 
 
 class Store:
@@ -64,7 +65,7 @@ class World:
         **route: object,
     ) -> Call:
         self._count += 1
-        fields = {"cache_ttl_s": 60, "idempotent": True, **route}
+        fields = {"cache_ttl_s": 60, "idempotent": True, "timeout_ms": 30_000, **route}
         call = a_call(params or {"a": "1"}, route=route_entry(**fields), vender_id=vender_id, grant=grant)
         call.request_id = f"r{id(self)}-{self._count}"
         return call
@@ -108,7 +109,7 @@ async def test_a_thousand_misses_ask_once() -> None:
     world = World()
     calls = [world.call() for _ in range(1000)]
     running = [asyncio.create_task(world.run(call)) for call in calls]
-    await asyncio.sleep(0.01)
+    await until(lambda: world.asked == 1)
     world.answer.set_result(b'{"n":1}')
     assert set(await asyncio.gather(*running)) == {b'{"n":1}'}
     assert (world.asked, world.store.looks, sum(call.cached for call in calls)) == (1, 1, 999)
@@ -149,7 +150,7 @@ async def test_those_who_wait_get_the_error() -> None:
     for error in (SERVICE_REJECTED("no", sub_code="isv.no"), REMOTE_UNAVAILABLE()):
         world = World()
         running = [asyncio.create_task(world.run(world.call())) for _ in range(3)]
-        await asyncio.sleep(0.01)
+        await until(lambda world=world: world.asked == 1)
         world.answer.set_exception(error)
         ends = await asyncio.gather(*running, return_exceptions=True)
         assert len({id(end) for end in ends}) == 3
@@ -162,9 +163,9 @@ async def test_when_the_first_leaves_another_asks() -> None:
     """Its caller hung up: one of those who wait goes on in its place."""
     world = World()
     running = [asyncio.create_task(world.run(world.call())) for _ in range(3)]
-    await asyncio.sleep(0.01)
+    await until(lambda: world.asked == 1)
     running[0].cancel()
-    await asyncio.sleep(0.01)
+    await until(lambda: world.asked == 2)
     world.answer.set_result(b'{"n":1}')
     ends = await asyncio.gather(*running, return_exceptions=True)
     assert isinstance(ends[0], asyncio.CancelledError)
@@ -175,7 +176,7 @@ async def test_when_one_that_waits_leaves_nobody_notices() -> None:
     """The others get their answer."""
     world = World()
     running = [asyncio.create_task(world.run(world.call())) for _ in range(3)]
-    await asyncio.sleep(0.01)
+    await until(lambda: world.asked == 1)
     running[1].cancel()
     await asyncio.sleep(0)
     world.answer.set_result(b'{"n":1}')
@@ -209,6 +210,7 @@ async def test_two_processes_ask_once() -> None:
     store = Store()
     one, other = World(store), World(store)
     running = [asyncio.create_task(world.run(world.call())) for world in (one, other)]
+    await until(lambda: one.asked + other.asked == 1)
     await asyncio.sleep(0.05)
     assert one.asked + other.asked == 1
     one.answer.set_result(b'{"n":1}')
@@ -222,7 +224,7 @@ async def test_without_the_store_calls_go_to_the_service() -> None:
     world = World()
     world.store.is_away = True
     running = [asyncio.create_task(world.run(world.call())) for _ in range(5)]
-    await asyncio.sleep(0.01)
+    await until(lambda: world.asked == 1)
     world.answer.set_result(b'{"n":1}')
     assert set(await asyncio.gather(*running)) == {b'{"n":1}'}
     await world.cache.finish()

@@ -8,6 +8,7 @@ from gateway.call import Batch, Call
 from gateway.filters.run_batch import RunBatch
 from tests.unit.gateway.filters.calls import NOW, app_entry
 from tests.unit.gateway.filters.catalogs import a_catalog
+from tests.waiting import until
 
 
 def a_batch(body: bytes, **params: str) -> Batch:
@@ -42,9 +43,11 @@ async def test_each_call_starts_with_what_the_batch_said() -> None:
 
 async def test_a_caller_that_leaves_ends_its_calls() -> None:
     """Each of them is cancelled, and thereby leaves its record; the batch leaves none."""
+    begun: list[str] = []
     ended: list[str] = []
 
     async def run(call: Call) -> None:
+        begun.append(call.request_id)
         try:
             await asyncio.sleep(60)
         finally:
@@ -52,7 +55,7 @@ async def test_a_caller_that_leaves_ends_its_calls() -> None:
 
     batch = a_batch(b"N--N")
     running = asyncio.create_task(RunBatch(run, await a_catalog(), max_calls=9, max_params=9)(batch))
-    await asyncio.sleep(0.01)
+    await until(lambda: len(begun) == 2)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

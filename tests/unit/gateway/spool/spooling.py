@@ -60,7 +60,7 @@ async def opened(broker: Broker, root: Path | None, **bounds: int) -> AsyncItera
 
 async def until(is_so: Callable[[], bool]) -> None:
     """Waits for it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not is_so():
             await asyncio.sleep(0.005)
 
