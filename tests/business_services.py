@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -53,6 +53,13 @@ def as_merchant(vender_id: int, **headers: str) -> dict[str, str]:
         "X-Request-Deadline-Ms": "60000",
         "X-Request-Id": f"request-{next(_request_numbers)}",
     } | {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+async def insist(call: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """A call that is told to come again, since all connections are busy, comes again."""
+    while (answer := await call()).status_code == 503:
+        await asyncio.sleep(0.01)
+    return answer
 
 
 @asynccontextmanager

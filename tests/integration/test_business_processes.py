@@ -24,6 +24,7 @@ from tests.business_services import (
     add_stock,
     add_warehouse,
     as_merchant,
+    insist,
     rows_of,
     sample_order,
 )
@@ -86,6 +87,7 @@ def services(
         "PAILOU_REDIS_URL": clean_redis_url,
         "PAILOU_ORDER_DATABASE_URL": databases["order"].engine.url.render_as_string(hide_password=False),
         "PAILOU_WAREHOUSE_DATABASE_URL": databases["warehouse"].engine.url.render_as_string(hide_password=False),
+        "PAILOU_ORDERS_WAREHOUSE_TIMEOUT_S": "60",
         "PAILOU_ORDERS_SWEEP_EVERY_S": "0.2",
         "PAILOU_ORDERS_SWEEP_AFTER_S": "1",
     }
@@ -113,21 +115,15 @@ async def until_ready(client: httpx.AsyncClient, *addresses: str) -> None:
                 await asyncio.sleep(0.05)
 
 
-async def post(client: httpx.AsyncClient, url: str, body: dict[str, str]) -> httpx.Response:
-    """A call that is told to come again, since all connections are busy, comes again."""
-    while True:
-        answer = await client.post(url, json=body, headers=as_merchant(MERCHANT))
-        if answer.status_code != 503:
-            return answer
-
-
 async def cancel(client: httpx.AsyncClient, address: str, order_id: int) -> httpx.Response:
-    return await post(client, f"http://{address}/orders/{order_id}/cancel", {"reason": "r"})
+    url, headers = f"http://{address}/orders/{order_id}/cancel", as_merchant(MERCHANT)
+    return await insist(lambda: client.post(url, json={"reason": "r"}, headers=headers))
 
 
 async def lock(client: httpx.AsyncClient, address: str, order_id: int, w_id: int, cnt: int = 1) -> httpx.Response:
     items = f'[{{"product_id": 1001, "w_id": {w_id}, "cnt": {cnt}}}]'
-    return await post(client, f"http://{address}/stock/lock", {"order_id": str(order_id), "items": items})
+    body, headers = {"order_id": str(order_id), "items": items}, as_merchant(MERCHANT)
+    return await insist(lambda: client.post(f"http://{address}/stock/lock", json=body, headers=headers))
 
 
 async def states(databases: dict[str, Database]) -> dict[int, int]:

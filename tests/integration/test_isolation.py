@@ -148,7 +148,7 @@ async def ground(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     listener = socket.create_server(("127.0.0.1", 0))  # whoever calls before it is served waits
     async with AsyncExitStack() as stack:
         stock_settings = WarehouseSettings(database_url=stock_url, port=listener.getsockname()[1], **shared)  # type: ignore[arg-type]
-        order_settings = OrderSettings(database_url=order_url, port=1, **shared)  # type: ignore[arg-type]
+        order_settings = OrderSettings(database_url=order_url, port=1, warehouse_timeout_s=60, **shared)  # type: ignore[arg-type]
         stock = await stack.enter_async_context(warehouse_app.open_resources(stock_settings, embedded))
         stock_app = await stack.enter_async_context(warehouse_app.open_app(stock_settings, embedded))
         await stack.enter_async_context(serving(stock_app, listener=listener))

@@ -149,5 +149,5 @@ def delete_everything(server_url: str) -> None:
 
 def _call(server_url: str, method: str, path: str) -> dict:
     request = urllib.request.Request(server_url.rstrip("/") + path, method=method)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)

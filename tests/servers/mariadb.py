@@ -91,7 +91,7 @@ def execute(server_url: str, statement: str) -> None:
             port=url.port or 3306,
             user=unquote(url.username or ""),
             password=unquote(url.password or ""),
-            connect_timeout=10,
+            connect_timeout=60,
             autocommit=True,
         )
         async with connection, connection.cursor() as cursor:

@@ -142,7 +142,14 @@ async def warehouse(
 @pytest.fixture
 async def settings(request: pytest.FixtureRequest, backend: str, tmp_path: Path) -> OrderSettings:
     url = await migrated_database_url(request, backend, tmp_path, "order_service")
-    return OrderSettings(database_url=url, redis_url="memory://", internal_keys=(INTERNAL_KEY,), time_zone=ZONE, port=1)
+    return OrderSettings(
+        database_url=url,
+        redis_url="memory://",
+        internal_keys=(INTERNAL_KEY,),
+        time_zone=ZONE,
+        port=1,
+        warehouse_timeout_s=60,  # a busy machine is no warehouse that does not answer
+    )
 
 
 @pytest.fixture

@@ -18,22 +18,17 @@ from openplatform.sql import AsyncConnection
 from order_service import repository
 from order_service.app import create_app, open_resources
 from order_service.tables import pop_order_data
-from tests.business_services import MERCHANT, NOON, OTHER_MERCHANT, as_merchant, calling, rows_of, sample_order
+from tests.business_services import MERCHANT, NOON, OTHER_MERCHANT, as_merchant, calling, insist, rows_of, sample_order
 from tests.integration.order_service.conftest import Orders
 
 SINCE = "2024-05-31 12:00:00"
 
 
 async def page(client: httpx.AsyncClient, vender_id: int = MERCHANT, **params: object) -> dict[str, Any]:
-    while True:  # all connections may be busy: the caller is told to come again, and does
-        answer = await client.get(
-            "/orders/increment",
-            params=params,  # type: ignore[arg-type]
-            headers=as_merchant(vender_id),
-        )
-        if answer.status_code != 503:
-            assert answer.status_code == 200, answer.text
-            return dict(answer.json())
+    headers = as_merchant(vender_id)
+    answer = await insist(lambda: client.get("/orders/increment", params=params, headers=headers))  # type: ignore[arg-type]
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
 
 
 async def whole_pass(client: httpx.AsyncClient, cursor: str, page_size: int = 20) -> tuple[list[dict[str, Any]], str]:
@@ -48,10 +43,8 @@ async def whole_pass(client: httpx.AsyncClient, cursor: str, page_size: int = 20
 
 
 async def remark(client: httpx.AsyncClient, order_id: int, text: str) -> int:
-    while True:
-        answer = await client.post(f"/orders/{order_id}/remark", json={"remark": text}, headers=as_merchant(MERCHANT))
-        if answer.status_code != 503:
-            return answer.status_code
+    path, headers = f"/orders/{order_id}/remark", as_merchant(MERCHANT)
+    return (await insist(lambda: client.post(path, json={"remark": text}, headers=headers))).status_code
 
 
 async def test_a_pass_begins_at_a_time_and_ends_where_the_next_begins(orders: Orders) -> None:

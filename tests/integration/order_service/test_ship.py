@@ -1,7 +1,6 @@
 """open.order.ship: state check, intent, deduction, awaiting receipt; safe to repeat, finished after a crash."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
@@ -13,7 +12,7 @@ from order_service.clients import WarehouseClient
 from order_service.repository import find_intents, withdraw_intent
 from order_service.service import SHIP, Wish
 from order_service.tables import order_intent, order_log, pop_order_data
-from tests.business_services import MERCHANT, NOON, OTHER_MERCHANT, as_merchant, rows_of, sample_order
+from tests.business_services import MERCHANT, NOON, OTHER_MERCHANT, as_merchant, insist, rows_of, sample_order
 from tests.integration.order_service.conftest import Orders, TurnedClock, Warehouse
 from tests.integration.order_service.test_cancel import BrokenWarehouse, Crash, errands
 
@@ -116,7 +115,7 @@ async def test_many_shipments_of_one_order_at_once_are_one(orders: Orders, wareh
     """All are told the same; the stock is deducted once."""
     await orders.add(sample_order(501))
     await warehouse.hold(501, 3)
-    answers = await asyncio.gather(*(ship(orders, 501) for _ in range(10)))
+    answers = await asyncio.gather(*(insist(lambda: ship(orders, 501)) for _ in range(10)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.text for answer in answers}) == 1
     assert len(await rows_of(orders.resources.database, order_log)) == 1
@@ -129,14 +128,8 @@ async def test_shipping_and_cancelling_at_once_is_one_of_both(orders: Orders, wa
     for n in range(20):
         await warehouse.hold(500 + n, 1)
 
-    async def insist(call: Callable[[Orders, int], Awaitable[httpx.Response]], order_id: int) -> httpx.Response:
-        while True:  # all connections may be busy: the caller is told to come again, and does
-            answer = await call(orders, order_id)
-            if answer.status_code != 503:
-                return answer
-
     async def meet(order_id: int) -> None:
-        calls = [insist(ship, order_id), insist(Orders.cancel, order_id)]
+        calls = [insist(lambda: ship(orders, order_id)), insist(lambda: orders.cancel(order_id))]
         answers = await asyncio.gather(*(calls if order_id % 2 else reversed(calls)))
         assert sorted(answer.status_code for answer in answers) == [200, 409]
         [refused] = [answer.json() for answer in answers if answer.status_code == 409]

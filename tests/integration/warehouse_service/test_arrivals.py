@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from openplatform.sql import Database
-from tests.business_services import MERCHANT, OTHER_MERCHANT, add_warehouse, as_merchant, rows_of
+from tests.business_services import MERCHANT, OTHER_MERCHANT, add_warehouse, as_merchant, insist, rows_of
 from tests.integration.warehouse_service.conftest import Stocked
 from warehouse_service.service import moved_average
 from warehouse_service.tables import idempotency_record, stock_hold, stock_movement, warehouse_product
@@ -19,12 +19,9 @@ from warehouse_service.tables import idempotency_record, stock_hold, stock_movem
 async def post(
     client: httpx.AsyncClient, action: str, items: object, vender_id: int = MERCHANT, **more: str
 ) -> tuple[int, dict[str, Any]]:
-    """A call that is told to come again, since all connections are busy, comes again."""
-    body = {"items": orjson.dumps(items).decode()} | more
-    while True:
-        answer = await client.post(f"/stock/{action}", json=body, headers=as_merchant(vender_id))
-        if answer.status_code != 503:
-            return answer.status_code, answer.json()
+    body, headers = {"items": orjson.dumps(items).decode()} | more, as_merchant(vender_id)
+    answer = await insist(lambda: client.post(f"/stock/{action}", json=body, headers=headers))
+    return answer.status_code, answer.json()
 
 
 def line(product_id: int, w_id: int, cnt: int, unit_cost: object = None) -> dict[str, object]:

@@ -8,17 +8,16 @@ import httpx
 import orjson
 
 from openplatform.sql import Database
-from tests.business_services import MERCHANT, add_stock, add_warehouse, as_merchant, rows_of
+from tests.business_services import MERCHANT, add_stock, add_warehouse, as_merchant, insist, rows_of
 from warehouse_service.tables import stock_hold, stock_movement, warehouse_product
 
 
 async def post(client: httpx.AsyncClient, action: str, order_id: int, items: object = None) -> tuple[int, str]:
-    """(HTTP status, sub_code); a call that is told to come again, since all connections are busy, comes again."""
+    """(HTTP status, sub_code)."""
     body = {"order_id": str(order_id)} | ({} if items is None else {"items": orjson.dumps(items).decode()})
-    while True:
-        answer = await client.post(f"/stock/{action}", json=body, headers=as_merchant(MERCHANT))
-        if answer.status_code != 503:
-            return answer.status_code, answer.json().get("sub_code", "")
+    headers = as_merchant(MERCHANT)
+    answer = await insist(lambda: client.post(f"/stock/{action}", json=body, headers=headers))
+    return answer.status_code, answer.json().get("sub_code", "")
 
 
 async def test_a_hundred_lockings_of_a_stock_of_fifty_give_fifty(
