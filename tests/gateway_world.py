@@ -152,7 +152,7 @@ async def open_world(*, door: str = "lane", redis_url: str = "memory://", **fiel
     """
     async with AsyncExitStack() as stack:
         embedded = Embedded()
-        client = await stack.enter_async_context(open_redis(redis_url, embedded))
+        client = await stack.enter_async_context(open_redis(redis_url, embedded, timeout_s=PATIENCE_S))
         writer = RedisCatalogWriter(client)
         await RedisQuotaSnapshot(client).restore([])
         await writer.replace([])

@@ -108,7 +108,7 @@ class Books:
         """What `pailou ledger check` finds."""
         async with (
             open_database(self.database_url) as database,
-            open_redis(self.redis.url, None) as client,
+            open_redis(self.redis.url, None, timeout_s=PATIENCE_S) as client,
         ):
             (one,) = await check(database, RedisBalances(client))
             return one
@@ -156,7 +156,7 @@ async def open_books(
         for name in ("admin-1", "admin-2"):
             books.running[name] = await stack.enter_async_context(start("admin", free_port()))
         books.running["gateway"] = await stack.enter_async_context(start("gateway", books.gateway_port))
-        async with asyncio.timeout(PATIENCE_S), open_redis(redis.url, None) as client:
+        async with asyncio.timeout(PATIENCE_S), open_redis(redis.url, None, timeout_s=PATIENCE_S) as client:
             while (await RedisBalances(client).spendable([1])) == [None]:
                 await asyncio.sleep(0.1)
         yield books

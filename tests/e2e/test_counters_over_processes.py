@@ -15,6 +15,7 @@ from openplatform.jobs import end
 from openplatform.records import QuotaRequest
 from tests.e2e.counting import press, spend, wait_for_all
 from tests.noon import ZONE
+from tests.waiting import PATIENCE_S
 
 PROCESSES = 4
 PRESS_S = 4.0
@@ -47,7 +48,7 @@ def processes() -> ProcessPoolExecutor:
 
 async def test_no_rule_lets_one_call_too_many_through(clean_redis_url: str) -> None:
     """4 processes × 10 callers of each rule: each limit is reached and not passed, and the ranking is what was admitted."""
-    async with open_redis(clean_redis_url, None) as client:
+    async with open_redis(clean_redis_url, None, timeout_s=PATIENCE_S) as client:
         await RedisQuotaSnapshot(client).restore([])
     loop = asyncio.get_running_loop()
     with processes() as pool, redis.Redis.from_url(clean_redis_url) as server:
@@ -71,7 +72,7 @@ async def test_no_rule_lets_one_call_too_many_through(clean_redis_url: str) -> N
 async def test_10000_charged_calls_at_once(clean_redis_url: str) -> None:
     """4 processes × 2,500 calls for 3 fen at once over 20,000 fen: 6,666 pass, and the balance never shows less than nothing."""
     loop = asyncio.get_running_loop()
-    async with open_redis(clean_redis_url, None) as client:
+    async with open_redis(clean_redis_url, None, timeout_s=PATIENCE_S) as client:
         await RedisQuotaSnapshot(client).restore([])
         balances = RedisBalances(client)
         await balances.put(7, money_fen=20_000, seq=1)

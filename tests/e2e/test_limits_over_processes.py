@@ -25,6 +25,7 @@ from tests.gateway_world import INTERNAL_KEY, MASTER_KEYS, SECRET
 from tests.noon import ZONE
 from tests.processes import serve
 from tests.serving import serving
+from tests.waiting import PATIENCE_S
 
 CALLERS = 400
 MINUTE_LIMIT = 500
@@ -87,7 +88,7 @@ async def test_400_callers_4_processes(
     Gateways deny what Redis does not decide in time: with shares of their own they would go on, and a limit would be less exact.
     """
     async with (
-        open_redis(clean_redis_url, None) as redis,
+        open_redis(clean_redis_url, None, timeout_s=PATIENCE_S) as redis,
         serving(service_app([_echo_route()], internal_keys=[INTERNAL_KEY])) as service_port,
     ):
         await RedisQuotaSnapshot(redis).restore([])

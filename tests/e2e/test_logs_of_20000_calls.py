@@ -63,7 +63,7 @@ async def test_20000_calls_20000_records(
         return JsonAnswer({"ok": True})
 
     service = service_app([HttpRoute("/echo", echo)], internal_keys=[INTERNAL_KEY])
-    async with open_redis(clean_redis_url, None) as redis, serving(service) as service_port:
+    async with open_redis(clean_redis_url, None, timeout_s=PATIENCE_S) as redis, serving(service) as service_port:
         await RedisQuotaSnapshot(redis).restore([])
         await RedisCatalogWriter(redis).replace(echo_catalogue([("caller", 10**6, None)]))
         environ = {
@@ -75,7 +75,7 @@ async def test_20000_calls_20000_records(
             "PAILOU_SERVICE_ADDRESSES": f"echo-service=127.0.0.1:{service_port}",
         }
         async with (
-            AsyncElasticsearch(clean_elasticsearch_url) as store,
+            AsyncElasticsearch(clean_elasticsearch_url, request_timeout=PATIENCE_S) as store,
             serve("indexer", free_port(), environ, tmp_path) as killed,
             serve("gateway", free_port(), environ, tmp_path) as gateway,
         ):

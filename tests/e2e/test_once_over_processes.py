@@ -81,7 +81,7 @@ async def platform(
     app = service_app([HttpRoute("/echo", service.answer, methods=["GET", "POST"])], internal_keys=[INTERNAL_KEY])
     async with AsyncExitStack() as stack:
         service_port = await stack.enter_async_context(serving(app))
-        redis = await stack.enter_async_context(open_redis(redis_url, None))
+        redis = await stack.enter_async_context(open_redis(redis_url, None, timeout_s=PATIENCE_S))
         await RedisQuotaSnapshot(redis).restore([])
         await RedisCatalogWriter(redis).replace(echo_catalogue([("caller", 10**6, 10**6)], routes))
         environ = {

@@ -79,5 +79,5 @@ async def records_of(rabbitmq_url: str, ledger: Ledger) -> AsyncIterator[Records
 @asynccontextmanager
 async def documents_of(elasticsearch_url: str, ledger: Ledger, indexer: Running) -> AsyncIterator[Documents]:
     """What the indexer stores while the block runs."""
-    async with AsyncElasticsearch(elasticsearch_url) as store:
+    async with AsyncElasticsearch(elasticsearch_url, request_timeout=PATIENCE_S) as store:
         yield Documents(ledger, store, indexer)

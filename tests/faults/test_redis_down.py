@@ -64,7 +64,7 @@ async def test_r1_redis_is_killed(world: FaultWorld) -> None:
         await asyncio.to_thread(world.redis.kill)
         await asyncio.sleep(world.times.fault_s)
         await asyncio.to_thread(world.redis.start)
-        async with open_redis(world.redis.url, None) as client:
+        async with open_redis(world.redis.url, None, timeout_s=PATIENCE_S) as client:
             await RedisQuotaSnapshot(client).restore([])  # admin_api's part
         began = load.enter("after")
         recovery_s = await counting_again(world, began)

@@ -173,7 +173,7 @@ async def open_fault_world(
             for service_id in dict.fromkeys(r.service_id for r in routes)
         }
         proxy = await stack.enter_async_context(proxy_before(redis.port))
-        client = await stack.enter_async_context(open_redis(redis.url, None))
+        client = await stack.enter_async_context(open_redis(redis.url, None, timeout_s=PATIENCE_S))
         records: Records | Documents
         if elasticsearch_url:
             indexer = await stack.enter_async_context(
