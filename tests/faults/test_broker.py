@@ -281,7 +281,8 @@ async def test_d1_the_disk_of_the_spool_is_full(
 async def nothing_waits(world: FaultWorld) -> None:
     """Until no record is in the queue or in the indexer's hands: said three times, since what is on the wire is with neither."""
     said = 0
-    async with httpx.AsyncClient(headers={"X-Internal-Key": INTERNAL_KEY}, trust_env=False, timeout=30) as http:
+    http = httpx.AsyncClient(headers={"X-Internal-Key": INTERNAL_KEY}, trust_env=False, timeout=30)
+    async with http, asyncio.timeout(PATIENCE_S):
         while said < 3:
             lag = (await http.get(f"{world.records.indexer.url}/lag")).json()
             said = said + 1 if lag["lag_s"] == lag["depth"] == 0 else 0
