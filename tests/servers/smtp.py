@@ -58,8 +58,10 @@ class _Controller(Controller):
         await stop_accepting(self.server.sockets)
         self.server.close()
         for connection in self._connections:
-            if connection.transport is not None:
-                connection.transport.abort()
+            # After STARTTLS both: a TLS transport that was closed twice, as aiosmtpd does at QUIT, cannot be aborted any more.
+            for transport in (connection._original_transport, connection.transport):
+                if isinstance(transport, asyncio.WriteTransport):
+                    transport.abort()
         handlers = asyncio.all_tasks() - {asyncio.current_task()}
         for handler in handlers:
             handler.cancel()
