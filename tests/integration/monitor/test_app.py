@@ -3,7 +3,7 @@
 import asyncio
 import datetime
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,9 @@ from tests.integration.monitor.world import (
     settings,
     watch,
 )
+from tests.waiting import PATIENCE_S, until
 
 KEY = {"X-Internal-Key": "0123456789abcdef"}
-
-
-async def eventually(holds: Callable[[], Coroutine[Any, Any, bool]]) -> None:
-    """Returns once `holds`; a minute and a half is more than any tick is away."""
-    async with asyncio.timeout(90):
-        while not await holds():
-            await asyncio.sleep(0.05)
 
 
 @dataclass
@@ -177,7 +171,7 @@ async def test_the_whole_process_registers_and_leaves(
             return [each.port for each in await directory.instances("monitor")] == [told.port]
 
         async with monitor_app.open_app(told, embedded):
-            await eventually(is_registered)
+            await until(is_registered)
         assert not await is_registered()
 
 
@@ -187,11 +181,7 @@ async def test_the_tick_comes_by_the_clock_and_mails_leave_by_themselves(databas
     judge = watch(database, EverybodyHolds(), WrittenStatistics(is_down=True), clock)
     soon = (int(time.time()) + 2) % 60
     async with running_jobs(judge, delivery(database, mailer, clock), delay_s=soon):
-
-        async def all_mails_left() -> bool:
-            return len(mailer.mails) == 2
-
-        await eventually(all_mails_left)
+        await until(lambda: len(mailer.mails) == 2)
     assert await last_window(database) > START
 
 
@@ -205,7 +195,7 @@ async def test_stopping_in_the_middle_of_a_tick_gives_the_lock_back(database: Da
 
     clock = SystemClock()
     hanging = WrittenStatistics(before_answer=sleep_for_ever)
-    async with open_redis(clean_redis_url, None) as redis:
+    async with open_redis(clean_redis_url, None, timeout_s=PATIENCE_S) as redis:
         lock = RedisLeaderLock(redis, clock)
         judge = watch(database, lock, hanging, clock)
         soon = (int(time.time()) + 2) % 60

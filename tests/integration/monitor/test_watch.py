@@ -29,6 +29,7 @@ from tests.integration.monitor.world import (
 )
 from tests.servers import Redis
 from tests.servers.pool import S
+from tests.waiting import PATIENCE_S
 
 MINUTES = 100
 
@@ -67,7 +68,7 @@ async def test_monitors_that_judge_the_same_hundred_minutes_write_each_mail_once
         monitors = []
         for _ in range(3):
             database = await stack.enter_async_context(open_database(database_url))
-            redis = await stack.enter_async_context(open_redis(clean_redis_url, None))
+            redis = await stack.enter_async_context(open_redis(clean_redis_url, None, timeout_s=PATIENCE_S))
             lock: LeaderLock = RedisLeaderLock(redis, SystemClock()) if has_lock else EverybodyHolds()
             monitors.append(watch(database, lock, WrittenStatistics(eventful), clock))
         for minute in range(START, START + MINUTES):
@@ -86,7 +87,7 @@ async def test_only_one_of_many_monitors_asks_the_logs(database: Database, clean
     """The lock saves work: log_indexer hears of a minute once."""
     statistics = WrittenStatistics()
     clock = TurnedClock()
-    async with open_redis(clean_redis_url, None) as redis:
+    async with open_redis(clean_redis_url, None, timeout_s=PATIENCE_S) as redis:
         monitors = [watch(database, RedisLeaderLock(redis, SystemClock()), statistics, clock) for _ in range(5)]
         await asyncio.gather(*(monitor.tick() for monitor in monitors))
     assert len(statistics.windows) == 1
@@ -128,7 +129,7 @@ async def test_a_leader_that_is_killed_loses_no_minute(database: Database, clean
     """kill -9 while it holds the lock: another judges that minute as soon as the lock ran out, and those that were missed."""
     statistics = WrittenStatistics(lambda minute: {"open.order.get": 2000.0 if minute == START + 2 else 10.0})
     clock = TurnedClock()
-    async with open_redis(clean_redis_url, None) as redis:
+    async with open_redis(clean_redis_url, None, timeout_s=PATIENCE_S) as redis:
         survivor = watch(database, RedisLeaderLock(redis, SystemClock()), statistics, clock)
         assert await survivor.tick() == "evaluated"
         leader = await asyncio.create_subprocess_exec(
@@ -158,7 +159,7 @@ async def test_a_leader_that_slept_through_its_lease_writes_nothing(database: Da
 
     slow = WrittenStatistics(lambda minute: {"open.order.get": 2000.0}, before_answer=sleep_here)
     quick = WrittenStatistics(lambda minute: {"open.order.get": 2000.0})
-    async with open_redis(clean_redis_url, None) as redis:
+    async with open_redis(clean_redis_url, None, timeout_s=PATIENCE_S) as redis:
         sleeper = watch(database, RedisLeaderLock(redis, SystemClock()), slow, clock)
         other = watch(database, RedisLeaderLock(redis, SystemClock()), quick, clock)
         sleeping = asyncio.create_task(sleeper.tick())
