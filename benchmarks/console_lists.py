@@ -156,7 +156,7 @@ class Reader:
 
 def main(
     rounds: Annotated[int, typer.Option(help="How often each URL is asked.", min=2, max=500)] = 20,
-    only: Annotated[str, typer.Option(help="Lists whose path has this in it.")] = "",
+    only: Annotated[str, typer.Option(help="One list, by its path.")] = "",
     profiled: Annotated[bool, typer.Option("--profile", help="Instead: where the time of a list goes.")] = False,
 ) -> None:
     """Fills a MariaDB, starts admin_api and the monitor over it, and asks every list: both sizes, each order, a search, the last page.
