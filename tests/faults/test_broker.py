@@ -25,6 +25,7 @@ from tests.gateway_world import INTERNAL_KEY
 from tests.proxy import Proxy, proxy_before
 from tests.servers import RabbitMQ, Redis
 from tests.servers.elasticsearch import delete_everything
+from tests.servers.freezing import freeze
 from tests.servers.pool import S
 from tests.servers.rabbitmq import fresh_vhost
 from tests.waiting import PATIENCE_S, until
@@ -207,7 +208,7 @@ async def test_q5_the_broker_restarts_with_a_backlog(world: FaultWorld, broker: 
     indexer = world.records.indexer.process.pid
     load = world.begin()
     async with load.running():
-        os.kill(indexer, signal.SIGSTOP)
+        freeze(indexer)
         try:
             await asyncio.sleep(world.times.before_s + 1)
             load.enter("fault")

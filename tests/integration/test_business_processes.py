@@ -28,6 +28,7 @@ from tests.business_services import (
     rows_of,
     sample_order,
 )
+from tests.servers.freezing import freeze
 from warehouse_service.tables import warehouse_product
 
 ROOT = Path(__file__).parents[2]
@@ -178,7 +179,7 @@ async def test_a_process_killed_between_intent_and_release_is_made_good_by_the_n
     await until_ready(client, orders, warehouse)
     assert (await lock(client, warehouse, 501, w_id, 3)).status_code == 200
 
-    services.processes[warehouse].send_signal(signal.SIGSTOP)
+    freeze(services.processes[warehouse].pid)
     waiting = asyncio.create_task(cancel(client, orders, 501))
     async with asyncio.timeout(PATIENCE_S):
         while not await rows_of(databases["order"], order_intent):

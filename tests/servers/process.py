@@ -10,6 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from tests.servers.freezing import freeze
 from tests.servers.keeper import Keeper
 
 READY_DEADLINE_S = 120.0  # a loaded two-core machine needs a quarter of it for the slowest, Elasticsearch
@@ -141,7 +142,7 @@ class Server(ABC):
 
     def pause(self) -> None:
         """Freeze it: connections stay open and nothing is answered."""
-        os.killpg(self.pid, signal.SIGSTOP)
+        freeze(self.pid, group=True)
 
     def resume(self) -> None:
         """Let a paused server go on."""
