@@ -68,7 +68,6 @@ alert_event = sa.Table(
     sa.Column("ack_note", sa.String(500), nullable=False),
     sa.Index(None, "closed_at", "rule_id"),
     sa.Index(None, "thread_id"),
-    sa.Index(None, "api_name", "app_key"),
     mysql_charset="utf8mb4",
     mysql_engine="InnoDB",
 )

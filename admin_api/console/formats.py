@@ -89,7 +89,7 @@ class Times:
         """`3 minutes ago`."""
         gone_s = round(at.timestamp() - self._now())
         step_s = 1 if abs(gone_s) < _HOUR_S else 60 if abs(gone_s) < 2 * _DAY_S else _HOUR_S
-        return _in_words(gone_s // step_s * step_s, self._locale)
+        return _in_words(round(gone_s / step_s) * step_s, self._locale)
 
     def local_input(self, value: datetime) -> str:
         """For `<input type=datetime-local step=1>`, in that zone."""

@@ -60,8 +60,8 @@ class RuleEndpoints:
     async def list(self, request: Request) -> Response:
         """q: a part of the name or the API's name; metric; enabled: true or false; page_no, page_size: without them all are shown.
 
-        names_only=true: every rule's id and name, by name, and nothing else is looked at.
-        → {"total", "rules": […]}, oldest first, without those that were deleted.
+        names_only=true: of every rule its id and name alone, by name; the other arguments are not looked at.
+        → {"total", "rules": […]}, else oldest first, without those that were deleted.
         """
         arguments = Arguments(dict(request.query_params), self._zone)
         if arguments.choice("names_only", ("false", "true"), "false") == "true":
